@@ -1,0 +1,294 @@
+import { and, eq, inArray, type SQL, sql } from "drizzle-orm";
+import { parseDeliveryId } from "../id.ts";
+import { type Page, pageOf } from "../page.ts";
+import { attempts, deliveries } from "../schema.ts";
+import { type Drizzle, prepared, statement } from "../statement.ts";
+
+const p = sql.placeholder;
+
+export type DeliveryRow = typeof deliveries.$inferSelect;
+export type DeliveryStatus = DeliveryRow["status"];
+export type AttemptRow = typeof attempts.$inferSelect;
+
+export interface PlanColumns {
+  /** The notifications of the batch, sorted; `first` and `last` bound them, so that only their days are probed. */
+  ids: string[];
+  statuses: string[];
+  reasons: (string | null)[];
+  first: string;
+  last: string;
+  deliveryNotificationIds: string[];
+  deliveryChannels: string[];
+  deliveryProjectIds: string[];
+  deliveryUserIds: string[];
+  deliveryStatuses: string[];
+  deliveryReasons: (string | null)[];
+  now: string;
+  leaseUntil: string;
+  /** Channels whose queue is full: their deliveries are due at once, for the sweep to hand on. */
+  fullChannels: string[];
+  /** Those that were scheduled: their row in `due` has done its work. */
+  scheduledIds: string[];
+}
+
+/**
+ * Stores what a batch's plans decided: one statement, so that a notification leaves `pending` along with its
+ * deliveries or not at all. A notification that was planned or cancelled meanwhile is left as it is, so that
+ * the same event twice inserts nothing. Gives the deliveries that are to be sent now.
+ */
+export const insertPlans = statement<
+  PlanColumns & Record<string, unknown>,
+  { notification_id: string; channel: string; status: DeliveryStatus }
+>(
+  "insertPlans",
+  sql`
+    with planned as (
+      update notifications n set status = t.status, reason = t.reason
+      from unnest(${p("ids")}::uuid[], ${p("statuses")}::text[], ${p("reasons")}::text[]) as t (id, status, reason)
+      where n.id = t.id and n.id between ${p("first")} and ${p("last")} and n.status in ('pending', 'scheduled')
+      returning n.id
+    ), inserted as (
+      insert into deliveries (notification_id, channel, project_id, user_id, status, reason, tries, updated_at)
+      select d.notification_id, d.channel, d.project_id, d.user_id, d.status, d.reason, 0, ${p("now")}::timestamptz
+      from unnest(
+        ${p("deliveryNotificationIds")}::uuid[], ${p("deliveryChannels")}::text[],
+        ${p("deliveryProjectIds")}::uuid[], ${p("deliveryUserIds")}::text[],
+        ${p("deliveryStatuses")}::text[], ${p("deliveryReasons")}::text[]
+      ) as d (notification_id, channel, project_id, user_id, status, reason)
+      join planned on planned.id = d.notification_id
+      on conflict do nothing
+      returning notification_id, channel, status
+    ), leased as (
+      insert into due (notification_id, channel, at, leased)
+      select notification_id, channel,
+        case when channel = any(${p("fullChannels")}::text[]) then ${p("now")}::timestamptz
+          else ${p("leaseUntil")}::timestamptz end,
+        not channel = any(${p("fullChannels")}::text[])
+      from inserted where status = 'queued'
+      on conflict do nothing
+    ), released as (
+      delete from due where channel = '' and notification_id = any(${p("scheduledIds")}::uuid[])
+    )
+    select notification_id, channel, status from inserted`,
+);
+
+/** A delivery that is ours to send, with all that its message needs but the user's profile. */
+export interface ClaimedRow {
+  notification_id: string;
+  channel: string;
+  project_id: string;
+  user_id: string;
+  tries: number;
+  test: boolean;
+  title: string;
+  body: string;
+  priority: string;
+  data: unknown;
+  metadata: unknown;
+  /** Milliseconds since the epoch. */
+  expires_at: number | null;
+}
+
+/** Takes deliveries to send them: who moves a row to `sending` sends it, nobody else does. */
+export const claimDeliveries = statement<
+  {
+    notificationIds: string[];
+    channels: string[];
+    first: string;
+    last: string;
+    now: string;
+    leaseUntil: string;
+  },
+  ClaimedRow
+>(
+  "claimDeliveries",
+  sql`
+    with claimed as (
+      update deliveries d set status = 'sending', updated_at = ${p("now")}::timestamptz
+      from unnest(${p("notificationIds")}::uuid[], ${p("channels")}::text[]) as t (notification_id, channel)
+      where d.notification_id = t.notification_id and d.channel = t.channel
+        and d.notification_id between ${p("first")} and ${p("last")} and d.status in ('queued', 'retrying')
+      returning d.notification_id, d.channel, d.project_id, d.user_id, d.tries
+    ), leased as (
+      update due set at = ${p("leaseUntil")}::timestamptz, leased = true
+      from claimed c where due.notification_id = c.notification_id and due.channel = c.channel
+    )
+    select c.*, pr.kind = 'test' as test, n.title, n.body, n.priority, n.data, n.metadata,
+      (extract(epoch from n.expires_at) * 1000)::float8 as expires_at
+    from claimed c
+    join notifications n on n.id = c.notification_id and n.id between ${p("first")} and ${p("last")}
+    join projects pr on pr.id = c.project_id`,
+);
+
+/** What was claimed and never begun goes back, as if it had not been touched. */
+export const unclaimDeliveries = statement<{ notificationIds: string[]; channels: string[]; now: string }>(
+  "unclaimDeliveries",
+  sql`
+    with t as (
+      select * from unnest(${p("notificationIds")}::uuid[], ${p("channels")}::text[]) as t (notification_id, channel)
+    ), freed as (
+      update due set at = ${p("now")}::timestamptz, leased = false
+      from t where due.notification_id = t.notification_id and due.channel = t.channel
+    )
+    update deliveries d set status = 'queued' from t
+    where d.notification_id = t.notification_id and d.channel = t.channel and d.status = 'sending'`,
+);
+
+export interface OutcomeColumns {
+  notificationIds: string[];
+  channels: string[];
+  statuses: string[];
+  reasons: (string | null)[];
+  tries: number[];
+  /** When a retry is due; null where there is none. */
+  retryAt: (string | null)[];
+  /** Null where nothing was tried (expired, cancelled). */
+  attemptIds: (string | null)[];
+  attemptAt: (string | null)[];
+  providers: (string | null)[];
+  outcomes: (string | null)[];
+  answers: (string | null)[];
+  first: string;
+  last: string;
+  now: string;
+}
+
+/** Writes outcomes: the attempt is kept in any case, the state changes only from `sending`. */
+export const recordOutcomes = statement<
+  OutcomeColumns & Record<string, unknown>,
+  { notification_id: string; channel: string; status: DeliveryStatus }
+>(
+  "recordOutcomes",
+  sql`
+    with t as (
+      select * from unnest(
+        ${p("notificationIds")}::uuid[], ${p("channels")}::text[], ${p("statuses")}::text[], ${p("reasons")}::text[],
+        ${p("tries")}::int[], ${p("retryAt")}::timestamptz[], ${p("attemptIds")}::uuid[],
+        ${p("attemptAt")}::timestamptz[], ${p("providers")}::text[], ${p("outcomes")}::text[], ${p("answers")}::text[]
+      ) as t (notification_id, channel, status, reason, tries, retry_at, attempt_id, attempt_at, provider, outcome, answer)
+    ), tried as (
+      insert into attempts (notification_id, id, channel, at, provider, outcome, answer)
+      select notification_id, attempt_id, channel, attempt_at, provider, outcome, answer
+      from t where attempt_id is not null
+    ), moved as (
+      update deliveries d
+      set status = t.status, reason = t.reason, tries = t.tries, updated_at = ${p("now")}::timestamptz
+      from t
+      where d.notification_id = t.notification_id and d.channel = t.channel
+        and d.notification_id between ${p("first")} and ${p("last")} and d.status = 'sending'
+      returning d.notification_id, d.channel, d.status, d.project_id, t.retry_at
+    ), waiting as (
+      insert into due (notification_id, channel, at, leased)
+      select notification_id, channel, retry_at, false from moved where status = 'retrying'
+      on conflict (notification_id, channel) do update set at = excluded.at, leased = false
+    ), released as (
+      delete from due using moved m
+      where m.status <> 'retrying' and due.notification_id = m.notification_id and due.channel = m.channel
+    ), buried as (
+      insert into dead_letters (project_id, notification_id, channel)
+      select project_id, notification_id, channel from moved where status = 'failed'
+      on conflict do nothing
+    )
+    select notification_id, channel, status from moved`,
+);
+
+const deliveriesOfNotification = prepared((db) =>
+  db
+    .select()
+    .from(deliveries)
+    .where(eq(deliveries.notificationId, p("id")))
+    .orderBy(deliveries.channel)
+    .prepare("deliveriesOfNotification"),
+);
+
+const attemptsOfNotification = prepared((db) =>
+  db
+    .select()
+    .from(attempts)
+    .where(eq(attempts.notificationId, p("id")))
+    .orderBy(attempts.id)
+    .prepare("attemptsOfNotification"),
+);
+
+export interface Timeline {
+  deliveries: DeliveryRow[];
+  attempts: AttemptRow[];
+}
+
+/** A notification's deliveries with every attempt, oldest first. */
+export async function timelineOf(db: Drizzle, id: string): Promise<Timeline> {
+  return {
+    deliveries: await deliveriesOfNotification(db).execute({ id }),
+    attempts: await attemptsOfNotification(db).execute({ id }),
+  };
+}
+
+export interface DeliveryFilter {
+  projectId: string;
+  userId?: string | undefined;
+  status?: string | undefined;
+  channel?: string | undefined;
+}
+
+/** Ordered by notification. Failed ones are found by way of `dead_letters`, however many others there are. */
+export async function listDeliveries(
+  db: Drizzle,
+  { projectId, userId, status, channel }: DeliveryFilter,
+  page: Page,
+): Promise<Timeline> {
+  const { bounds, tail } = pageOf(
+    [sql`${deliveries.notificationId}`, sql`${deliveries.channel}`],
+    page,
+    (id) => {
+      const at = parseDeliveryId(id);
+      return sql`${at?.notificationId}::uuid, ${at?.channel}`;
+    },
+  );
+  const conditions: SQL[] = [eq(deliveries.projectId, projectId), bounds];
+  if (userId !== undefined) conditions.push(eq(deliveries.userId, userId));
+  if (channel !== undefined) conditions.push(sql`${deliveries.channel} = ${channel}`);
+  if (status !== undefined) conditions.push(sql`${deliveries.status} = ${status}`);
+  if (status === "failed") {
+    conditions.push(sql`(${deliveries.notificationId}, ${deliveries.channel}) in
+      (select notification_id, channel from dead_letters where project_id = ${projectId})`);
+  }
+  const found = await db
+    .select()
+    .from(deliveries)
+    .where(sql`${and(...conditions)} ${tail}`);
+  const ids = [...new Set(found.map(({ notificationId }) => notificationId))];
+  const tried =
+    ids.length === 0
+      ? []
+      : await db
+          .select()
+          .from(attempts)
+          .where(inArray(attempts.notificationId, ids))
+          .orderBy(attempts.notificationId, attempts.id);
+  return { deliveries: found, attempts: tried };
+}
+
+/** A dead letter is sent again, from the start of its retry schedule. Gives nothing where it was no dead letter. */
+export const replayDelivery = statement<
+  { projectId: string; notificationId: string; channel: string; now: string; leaseUntil: string },
+  { notification_id: string }
+>(
+  "replayDelivery",
+  sql`
+    with raised as (
+      update deliveries set status = 'queued', reason = null, tries = 0, updated_at = ${p("now")}::timestamptz
+      where notification_id = ${p("notificationId")} and channel = ${p("channel")}
+        and project_id = ${p("projectId")} and status = 'failed'
+      returning notification_id, channel, project_id
+    ), unburied as (
+      delete from dead_letters l using raised r
+      where l.project_id = r.project_id and l.notification_id = r.notification_id and l.channel = r.channel
+    ), leased as (
+      insert into due (notification_id, channel, at, leased)
+      select notification_id, channel, ${p("leaseUntil")}::timestamptz, true from raised
+      on conflict (notification_id, channel) do update set at = excluded.at, leased = true
+    ), reopened as (
+      update notifications n set status = 'processing', reason = null from raised r where n.id = r.notification_id
+    )
+    select notification_id from raised`,
+);

@@ -1,0 +1,50 @@
+import { sql } from "drizzle-orm";
+import { statement } from "../statement.ts";
+
+const p = sql.placeholder;
+
+/**
+ * Takes keys for the requests that are about to be stored, with the answers they will get: in the same
+ * transaction as their rows, so that neither is there without the other. Gives those that were free (or
+ * older than their 24 hours); the rest belong to an earlier request.
+ */
+export const claimIdempotencyKeys = statement<
+  {
+    projectIds: string[];
+    keys: string[];
+    requestHashes: string[];
+    responses: string[];
+    now: string;
+    expiredBefore: string;
+  },
+  { project_id: string; key: string }
+>(
+  "claimIdempotencyKeys",
+  sql`
+    insert into idempotency_keys as i (project_id, key, request_hash, response, created_at)
+    select t.*, ${p("now")}::timestamptz
+    from unnest(${p("projectIds")}::uuid[], ${p("keys")}::text[], ${p("requestHashes")}::text[],
+      ${p("responses")}::text[]) as t
+    on conflict (project_id, key) do update
+      set request_hash = excluded.request_hash, response = excluded.response, created_at = excluded.created_at
+      where i.created_at < ${p("expiredBefore")}::timestamptz
+    returning project_id, key`,
+);
+
+export const findIdempotencyKey = statement<
+  { projectId: string; key: string; expiredBefore: string },
+  { request_hash: string; response: string }
+>(
+  "findIdempotencyKey",
+  sql`
+    select request_hash, response from idempotency_keys
+    where project_id = ${p("projectId")} and key = ${p("key")} and created_at >= ${p("expiredBefore")}::timestamptz`,
+);
+
+export const dropExpiredIdempotencyKeys = statement<{ expiredBefore: string; limit: number }>(
+  "dropExpiredIdempotencyKeys",
+  sql`
+    delete from idempotency_keys where ctid in (
+      select ctid from idempotency_keys where created_at < ${p("expiredBefore")}::timestamptz
+      limit ${p("limit")}::int)`,
+);

@@ -1,0 +1,213 @@
+import { and, eq, type SQL, sql } from "drizzle-orm";
+import { idFloor } from "../id.ts";
+import { type Page, pageOf } from "../page.ts";
+import { notifications } from "../schema.ts";
+import { type Drizzle, prepared, rowsOf, statement } from "../statement.ts";
+
+const p = sql.placeholder;
+
+export type NotificationRow = typeof notifications.$inferSelect;
+export type NotificationStatus = NotificationRow["status"];
+
+/** One array a column: a batch is one statement with one parameter a column, whatever its length. */
+export interface NotificationColumns {
+  ids: string[];
+  projectIds: string[];
+  userIds: string[];
+  priorities: string[];
+  statuses: string[];
+  /** Comma-separated channels, or null for all. */
+  channels: (string | null)[];
+  titles: string[];
+  bodies: string[];
+  /** JSON text: bound as text and cast, since a string bound to jsonb becomes a JSON string. */
+  data: (string | null)[];
+  metadata: (string | null)[];
+  sendAt: (string | null)[];
+  expiresAt: (string | null)[];
+}
+
+/** `batchInsert` of the guide for notifications; a scheduled one gets its row in `due` along with it. */
+export const insertNotifications = statement<NotificationColumns & Record<string, unknown>>(
+  "insertNotifications",
+  sql`
+    with given as (
+      select * from unnest(
+        ${p("ids")}::uuid[], ${p("projectIds")}::uuid[], ${p("userIds")}::text[], ${p("priorities")}::text[],
+        ${p("statuses")}::text[], ${p("channels")}::text[], ${p("titles")}::text[], ${p("bodies")}::text[],
+        ${p("data")}::text[], ${p("metadata")}::text[], ${p("sendAt")}::timestamptz[],
+        ${p("expiresAt")}::timestamptz[]
+      ) as t (id, project_id, user_id, priority, status, channels, title, body, data, metadata, send_at, expires_at)
+    ), scheduled as (
+      insert into due (notification_id, channel, at, leased)
+      select id, '', send_at, false from given where status = 'scheduled'
+    )
+    insert into notifications
+      (id, project_id, user_id, priority, status, channels, title, body, data, metadata, send_at, expires_at)
+    select id, project_id, user_id, priority, status, channels, title, body, data::jsonb, metadata::jsonb,
+      send_at, expires_at
+    from given`,
+);
+
+const getNotificationById = prepared((db) =>
+  db
+    .select()
+    .from(notifications)
+    .where(and(eq(notifications.id, p("id")), eq(notifications.projectId, p("projectId"))))
+    .prepare("getNotificationById"),
+);
+
+export async function getNotification(
+  db: Drizzle,
+  where: { id: string; projectId: string },
+): Promise<NotificationRow | undefined> {
+  const [row] = await getNotificationById(db).execute(where);
+  return row;
+}
+
+export interface NotificationFilter {
+  projectId: string;
+  userId?: string | undefined;
+  status?: string | undefined;
+  channel?: string | undefined;
+  priority?: string | undefined;
+  createdAfterMs?: number | undefined;
+  createdBeforeMs?: number | undefined;
+  metadata: Record<string, string>;
+}
+
+/** Not a hot path, so its SQL is built as asked: each filter combination gets the plan that fits it. */
+export async function listNotifications(
+  db: Drizzle,
+  filter: NotificationFilter,
+  page: Page,
+): Promise<NotificationRow[]> {
+  const { bounds, tail } = pageOf([sql`${notifications.id}`], page);
+  const conditions: SQL[] = [eq(notifications.projectId, filter.projectId), bounds];
+  const { userId, status, channel, priority, createdAfterMs, createdBeforeMs, metadata } = filter;
+  if (userId !== undefined) conditions.push(eq(notifications.userId, userId));
+  if (status !== undefined) conditions.push(sql`${notifications.status} = ${status}`);
+  if (priority !== undefined) conditions.push(sql`${notifications.priority} = ${priority}`);
+  if (createdAfterMs !== undefined)
+    conditions.push(sql`${notifications.id} >= ${idFloor(createdAfterMs)}::uuid`);
+  if (createdBeforeMs !== undefined)
+    conditions.push(sql`${notifications.id} < ${idFloor(createdBeforeMs)}::uuid`);
+  if (channel !== undefined) {
+    conditions.push(sql`(exists (select from deliveries d
+      where d.notification_id = ${notifications.id} and d.channel = ${channel})
+      or ${channel} = any(string_to_array(${notifications.channels}, ',')))`);
+  }
+  for (const [key, value] of Object.entries(metadata)) {
+    conditions.push(sql`${notifications.metadata} ->> ${key}::text = ${value}`);
+  }
+  return db
+    .select()
+    .from(notifications)
+    .where(sql`${and(...conditions)} ${tail}`);
+}
+
+/** What has not left is taken back: the notification itself if it was not planned yet, else its open deliveries. */
+export const cancelNotification = statement<
+  { id: string; projectId: string; reason: string; now: string },
+  { notification_id: string; channel: string }
+>(
+  "cancelNotification",
+  sql`
+    with taken as (
+      update notifications set status = 'cancelled', reason = ${p("reason")}
+      where id = ${p("id")} and project_id = ${p("projectId")} and status in ('pending', 'scheduled')
+      returning id
+    ), stopped as (
+      update deliveries set status = 'cancelled', reason = ${p("reason")}, updated_at = ${p("now")}::timestamptz
+      where notification_id = ${p("id")} and project_id = ${p("projectId")} and status in ('queued', 'retrying')
+      returning notification_id, channel
+    ), changed as (
+      select id as notification_id, '' as channel from taken union all select notification_id, channel from stopped
+    ), released as (
+      delete from due using changed c where due.notification_id = c.notification_id and due.channel = c.channel
+    )
+    select notification_id, channel from changed`,
+);
+
+/**
+ * Holds the notifications whose deliveries are about to change, in the order of their ids: two processes
+ * that record two deliveries of one notification take turns, and the second one sees that it is the last.
+ */
+export const lockNotifications = statement<{ ids: string[]; first: string; last: string }>(
+  "lockNotifications",
+  sql`
+    select from notifications
+    where id = any(${p("ids")}::uuid[]) and id between ${p("first")} and ${p("last")}
+    order by id for update`,
+);
+
+/** Gives its final status to each notification of which no delivery is open any more. */
+export const closeNotifications = statement<
+  { ids: string[]; first: string; last: string },
+  { id: string; status: NotificationStatus }
+>(
+  "closeNotifications",
+  sql`
+    update notifications n
+    set status = ended.status,
+      reason = ended.reason
+    from (
+      select notification_id,
+        case when bool_or(status in ('sent', 'delivered')) then 'sent'
+          when bool_or(status in ('failed', 'bounced')) then 'failed'
+          when bool_or(status = 'cancelled') then 'cancelled'
+          else 'skipped' end as status,
+        case when bool_or(status in ('sent', 'delivered')) and bool_or(status in ('failed', 'bounced'))
+          then 'some_failed'
+          when bool_or(status in ('sent', 'delivered')) then null
+          else min(reason) end as reason
+      from deliveries
+      where notification_id = any(${p("ids")}::uuid[]) and notification_id between ${p("first")} and ${p("last")}
+      group by notification_id
+      having bool_and(status in ('sent', 'delivered', 'bounced', 'failed', 'skipped', 'cancelled'))
+    ) ended
+    where n.id = ended.notification_id and n.id between ${p("first")} and ${p("last")}
+      and n.status = 'processing'
+    returning n.id, n.status`,
+);
+
+/** What dispatch needs of a notification, as the event log carries it. */
+export interface PendingRow {
+  id: string;
+  project_id: string;
+  test: boolean;
+  user_id: string;
+  priority: string;
+  channels: string | null;
+  status: string;
+  /** Milliseconds since the epoch. */
+  expires_at: number | null;
+}
+
+const pendingColumns = sql.raw(`n.id, n.project_id, pr.kind = 'test' as test, n.user_id, n.priority,
+  n.channels, n.status, (extract(epoch from n.expires_at) * 1000)::float8 as expires_at`);
+
+/** Accepted between two ids and not planned yet, oldest first. */
+export async function pendingBetween(
+  db: Drizzle,
+  { from, to, limit }: { from: string; to: string; limit: number },
+): Promise<PendingRow[]> {
+  return rowsOf(
+    await db.execute(sql`
+      select ${pendingColumns}
+      from notifications n join projects pr on pr.id = n.project_id
+      where n.id >= ${from}::uuid and n.id < ${to}::uuid and n.status = 'pending'
+      order by n.id limit ${limit}`),
+  );
+}
+
+/** The scheduled notifications among these ids. */
+export async function scheduledAmong(db: Drizzle, ids: string[]): Promise<PendingRow[]> {
+  if (ids.length === 0) return [];
+  return rowsOf(
+    await db.execute(sql`
+      select ${pendingColumns}
+      from notifications n join projects pr on pr.id = n.project_id
+      where n.id = any(${sql.param(ids)}::uuid[]) and n.status = 'scheduled'`),
+  );
+}

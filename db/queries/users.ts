@@ -1,0 +1,140 @@
+import { and, eq, sql } from "drizzle-orm";
+import { users } from "../schema.ts";
+import { type Drizzle, prepared, statement } from "../statement.ts";
+
+const p = sql.placeholder;
+
+export type UserRow = typeof users.$inferSelect;
+
+export interface ProfileColumns {
+  projectIds: string[];
+  ids: string[];
+  emails: (string | null)[];
+  phones: (string | null)[];
+  webhookUrls: (string | null)[];
+  names: (string | null)[];
+  locales: (string | null)[];
+  timezones: (string | null)[];
+  now: string;
+}
+
+const givenProfiles = sql`
+  insert into users as u
+    (project_id, id, email, phone, webhook_url, name, locale, timezone, created_at, updated_at)
+  select t.*, ${p("now")}::timestamptz, ${p("now")}::timestamptz
+  from unnest(${p("projectIds")}::uuid[], ${p("ids")}::text[], ${p("emails")}::text[], ${p("phones")}::text[],
+    ${p("webhookUrls")}::text[], ${p("names")}::text[], ${p("locales")}::text[], ${p("timezones")}::text[]) as t
+    (project_id, id, email, phone, webhook_url, name, locale, timezone)
+  order by t.project_id, t.id
+  on conflict (project_id, id) do update set`;
+
+/** The profiles that came inline with notifications: a field that was not given keeps its value. */
+export const mergeUsers = statement<ProfileColumns & Record<string, unknown>>(
+  "mergeUsers",
+  sql`${givenProfiles}
+    email = coalesce(excluded.email, u.email), phone = coalesce(excluded.phone, u.phone),
+    webhook_url = coalesce(excluded.webhook_url, u.webhook_url), name = coalesce(excluded.name, u.name),
+    locale = coalesce(excluded.locale, u.locale), timezone = coalesce(excluded.timezone, u.timezone),
+    updated_at = excluded.updated_at`,
+);
+
+/** Profiles as a whole: a field that was not given is emptied. */
+export const replaceUsers = statement<ProfileColumns & Record<string, unknown>>(
+  "replaceUsers",
+  sql`${givenProfiles}
+    email = excluded.email, phone = excluded.phone, webhook_url = excluded.webhook_url, name = excluded.name,
+    locale = excluded.locale, timezone = excluded.timezone, updated_at = excluded.updated_at`,
+);
+
+const getUserById = prepared((db) =>
+  db
+    .select()
+    .from(users)
+    .where(and(eq(users.projectId, p("projectId")), eq(users.id, p("id"))))
+    .prepare("getUserById"),
+);
+
+export async function getUser(
+  db: Drizzle,
+  where: { projectId: string; id: string },
+): Promise<UserRow | undefined> {
+  const [row] = await getUserById(db).execute(where);
+  return row;
+}
+
+/** Many at once, in any order; those that do not exist are left out. */
+export const getUsers = statement<
+  { projectIds: string[]; ids: string[] },
+  {
+    project_id: string;
+    id: string;
+    email: string | null;
+    phone: string | null;
+    webhook_url: string | null;
+    name: string | null;
+    locale: string | null;
+    timezone: string | null;
+  }
+>(
+  "getUsers",
+  sql`
+    select u.project_id, u.id, email, phone, webhook_url, name, locale, timezone
+    from unnest(${p("projectIds")}::uuid[], ${p("ids")}::text[]) as t (project_id, id)
+    join users u on u.project_id = t.project_id and u.id = t.id`,
+);
+
+export interface Erased {
+  profiles: number;
+  notifications: number;
+  deliveries_cancelled: number;
+  attempt_answers: number;
+  sandbox_messages: number;
+}
+
+/**
+ * Erases what is personal of a user: the profile, the content of every notification, what providers
+ * answered, what the sandbox kept. What has not left is cancelled. Ids, times and states stay, as the record
+ * of what happened.
+ */
+export const eraseUser = statement<{ projectId: string; id: string; now: string }, Erased>(
+  "eraseUser",
+  sql`
+    with profile as (
+      delete from users where project_id = ${p("projectId")} and id = ${p("id")} returning 1
+    ), emptied as (
+      update notifications set title = '', body = '', data = null, metadata = null,
+        reason = case when status in ('pending', 'scheduled') then 'user_erased' else reason end,
+        status = case when status in ('pending', 'scheduled') then 'cancelled' else status end
+      where project_id = ${p("projectId")} and user_id = ${p("id")}
+      returning id
+    ), stopped as (
+      update deliveries set status = 'cancelled', reason = 'user_erased', updated_at = ${p("now")}::timestamptz
+      from emptied where deliveries.notification_id = emptied.id and status in ('queued', 'retrying')
+      returning notification_id, channel
+    ), unburied as (
+      delete from dead_letters using emptied
+      where dead_letters.project_id = ${p("projectId")} and dead_letters.notification_id = emptied.id
+    ), released as (
+      delete from due using stopped
+      where due.notification_id = stopped.notification_id and due.channel = stopped.channel
+    ), unscheduled as (
+      delete from due using emptied where due.notification_id = emptied.id and due.channel = ''
+    ), answers as (
+      update attempts set answer = '' from emptied
+      where attempts.notification_id = emptied.id and answer <> '' returning 1
+    ), kept as (
+      delete from sandbox_messages where project_id = ${p("projectId")} and user_id = ${p("id")} returning 1
+    )
+    select (select count(*) from profile)::int as profiles, (select count(*) from emptied)::int as notifications,
+      (select count(*) from stopped)::int as deliveries_cancelled,
+      (select count(*) from answers)::int as attempt_answers,
+      (select count(*) from kept)::int as sandbox_messages`,
+);
+
+/** The notifications of a user that wait for deliveries which were just cancelled. */
+export const openNotificationIdsOf = statement<{ projectId: string; id: string }, { id: string }>(
+  "openNotificationIdsOf",
+  sql`
+    select id from notifications
+    where project_id = ${p("projectId")} and user_id = ${p("id")} and status = 'processing'`,
+);

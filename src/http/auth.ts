@@ -1,0 +1,39 @@
+import { findKeyByHash, type KeyRow } from "../../db/queries/keys.ts";
+import type { App } from "../app.ts";
+import { ClientError } from "../errors.ts";
+import { hashOf } from "../pipeline/keys.ts";
+import type { Caller, Scope } from "./operation.ts";
+
+/** How long a key is remembered. A key revoked through this process is forgotten at once. */
+const keyTtlSeconds = 60;
+
+export const keyCacheName = (hash: string) => `key:${hash}`;
+
+/** Who calls, if their key may do this. */
+export async function authorise(app: App, request: Request, scope: Scope): Promise<Caller> {
+  const secret = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+  if (secret === undefined) {
+    throw unauthenticated("key_missing", 'Send your API key in the header "Authorization: Bearer <key>".');
+  }
+  const hash = hashOf(secret);
+  const key = await app.cache.getOrSet<KeyRow | null>(
+    keyCacheName(hash),
+    async () => (await findKeyByHash(app.db.orm, { hash }))[0] ?? null,
+    keyTtlSeconds,
+  );
+  if (key === null)
+    throw unauthenticated("key_unknown", "Check that the whole key was copied, and for this service.");
+  if (key.revoked)
+    throw unauthenticated("key_revoked", "Use another key, or make a new one with an admin key.");
+  if (!key.scopes.includes(scope) && !key.scopes.includes("admin")) {
+    throw new ClientError(
+      "scope_missing",
+      `This needs the scope "${scope}"; the key "${key.name}" has ${key.scopes.map((one) => `"${one}"`).join(", ")}.`,
+    );
+  }
+  return { ...key, test: key.kind === "test" };
+}
+
+/** 401 with the challenge that RFC 9110 §11.6.1 asks for. */
+const unauthenticated = (code: "key_missing" | "key_unknown" | "key_revoked", detail: string) =>
+  new ClientError(code, detail, { headers: { "www-authenticate": 'Bearer realm="carillon"' } });

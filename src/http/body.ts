@@ -1,0 +1,90 @@
+import { ClientError, type Fault } from "../errors.ts";
+import { pointerPart, validationError } from "./problem.ts";
+
+/** How deeply arrays and objects may be nested in each other. */
+const depthMax = 32;
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** The body's bytes, of which no more than `limitBytes` are ever read. */
+export async function readBody(request: Request, limitBytes: number): Promise<Uint8Array> {
+  const type = request.headers.get("content-type");
+  if (type === null || !/^application\/json\s*(;|$)/i.test(type)) {
+    throw new ClientError(
+      "unsupported_media_type",
+      `Send the body as JSON, with the header "Content-Type: application/json"${type ? `, not ${type.slice(0, 100)}` : ""}.`,
+    );
+  }
+  const length = request.headers.get("content-length");
+  if (length !== null) {
+    if (Number(length) > limitBytes) throw tooLarge(limitBytes);
+    return request.bytes();
+  }
+  // Without a length, it is counted as it comes.
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for await (const chunk of request.body ?? []) {
+    total += chunk.byteLength;
+    if (total > limitBytes) throw tooLarge(limitBytes);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+const tooLarge = (limitBytes: number) =>
+  new ClientError("body_too_large", `The body may have at most ${limitBytes} bytes.`, {
+    headers: { connection: "close" },
+  });
+
+/** JSON (RFC 8259) whose every text can be stored: no NUL, no half of a surrogate pair. */
+export function parseJson(bytes: Uint8Array): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(utf8.decode(bytes));
+  } catch (error) {
+    // The parser's own stack ran out: nested beyond any use.
+    if (error instanceof RangeError) throw tooDeep();
+    throw new ClientError(
+      "malformed_json",
+      `The body could not be read as JSON: ${(error as Error).message}`,
+    );
+  }
+  const faults: Fault[] = [];
+  examine(value, "#", 0, faults);
+  if (faults.length > 0) throw validationError(faults);
+  return value;
+}
+
+const tooDeep = () =>
+  new ClientError("json_too_deep", `Arrays and objects may be nested ${depthMax} levels deep at most.`);
+
+/** Faults named at most: enough to mend a client by. */
+const faultsMax = 20;
+
+function examine(value: unknown, pointer: string, depth: number, faults: Fault[]): void {
+  if (typeof value === "string") {
+    const detail = textFault(value);
+    if (detail !== null && faults.length < faultsMax) faults.push({ pointer, detail });
+    return;
+  }
+  if (typeof value !== "object" || value === null) return;
+  if (depth >= depthMax) throw tooDeep();
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index += 1) {
+      examine(value[index], `${pointer}/${index}`, depth + 1, faults);
+    }
+    return;
+  }
+  for (const key in value) {
+    if (textFault(key) !== null && faults.length < faultsMax) {
+      faults.push({ pointer, detail: "has a key with a NUL character or half of a surrogate pair" });
+    }
+    examine((value as Record<string, unknown>)[key], `${pointer}/${pointerPart(key)}`, depth + 1, faults);
+  }
+}
+
+function textFault(text: string): string | null {
+  if (text.includes("\0")) return "contains a NUL character, which cannot be stored";
+  if (!text.isWellFormed()) return "contains half of a surrogate pair, which is no character";
+  return null;
+}

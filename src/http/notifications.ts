@@ -1,0 +1,291 @@
+import { z } from "zod";
+import { isId } from "../../db/id.ts";
+import { timelineOf } from "../../db/queries/deliveries.ts";
+import {
+  cancelNotification,
+  closeNotifications,
+  getNotification,
+  listNotifications,
+} from "../../db/queries/notifications.ts";
+import type { App } from "../app.ts";
+import { priorities } from "../channels/channel.ts";
+import { ClientError, problemOf } from "../errors.ts";
+import type { IdempotentRequest, NewNotification, Receipt } from "../pipeline/accept.ts";
+import { iso } from "../pipeline/time.ts";
+import { type PageQuery, pageFrom, pageReply } from "./cursor.ts";
+import * as examples from "./examples.ts";
+import { newNotification } from "./intake.ts";
+import { type Call, operation, type Reply } from "./operation.ts";
+import { faultsOf, validationError } from "./problem.ts";
+import {
+  bulkInput,
+  channel,
+  idParams,
+  listQuery,
+  notificationInput,
+  notificationStatus,
+  time,
+  userId,
+  uuid,
+} from "./schemas.ts";
+import {
+  notificationDetailView,
+  notificationView,
+  viewOfAccepted,
+  viewOfNotification,
+  viewOfNotificationDetail,
+} from "./views.ts";
+
+const create = operation({
+  id: "createNotification",
+  method: "post",
+  path: "/v1/notifications",
+  tag: "Notifications",
+  summary: "Send a notification",
+  description:
+    "Answered after it is committed: from then on it is delivered, or ends with a reason. With an Idempotency-Key, repeating the request gives the same answer and sends nothing again.",
+  scope: "send",
+  body: notificationInput,
+  idempotent: true,
+  status: 202,
+  answer: notificationView,
+  examples: { body: examples.notificationInput, answer: examples.accepted },
+  errors: ["storage_full"],
+  async handle({ app, caller, body, idempotency }) {
+    const notification = newNotification(body, { ...intakeOptions(app, caller), pointer: "#" });
+    const reply = { data: viewOfAccepted(notification) };
+    return submit(app, caller, [notification], reply, idempotency);
+  },
+});
+
+const bulkItem = z.union([
+  z.object({ id: uuid, status: notificationStatus }),
+  z.object({ error: z.object({ code: z.string(), detail: z.string(), status: z.int() }).loose() }),
+]);
+
+const createBulk = operation({
+  id: "createNotifications",
+  method: "post",
+  path: "/v1/notifications/bulk",
+  tag: "Notifications",
+  summary: "Send up to 1,000 notifications",
+  description: "Answers in the same order. An item that is not valid gets an error; its neighbours are sent.",
+  scope: "send",
+  body: bulkInput,
+  bulk: true,
+  idempotent: true,
+  status: 202,
+  answer: z.array(bulkItem).meta({ id: "BulkAnswer" }),
+  examples: { body: { notifications: [examples.notificationInput] }, answer: examples.bulkAnswer },
+  errors: ["storage_full"],
+  async handle({ app, caller, body, idempotency }) {
+    const options = intakeOptions(app, caller);
+    const items = body.notifications.map((item, index) =>
+      readItem(item, `#/notifications/${index}`, options),
+    );
+    const data = items.map((item) =>
+      item instanceof ClientError ? { error: problemOf(item) } : { id: item.id, status: item.status },
+    );
+    const valid = items.filter((item) => !(item instanceof ClientError));
+    return submit(app, caller, valid, { data }, idempotency);
+  },
+});
+
+type IntakeOptions = Omit<Parameters<typeof newNotification>[1], "pointer">;
+
+function readItem(item: unknown, pointer: string, options: IntakeOptions): NewNotification | ClientError {
+  const parsed = notificationInput.safeParse(item);
+  if (!parsed.success) return validationError(faultsOf(parsed.error, { in: "body", pointer }));
+  try {
+    return newNotification(parsed.data, { ...options, pointer });
+  } catch (error) {
+    if (error instanceof ClientError) return error;
+    throw error;
+  }
+}
+
+const intakeOptions = (
+  app: App,
+  { project_id, test }: { project_id: string; test: boolean },
+): IntakeOptions => ({
+  projectId: project_id,
+  test,
+  allowPrivate: app.config.webhookAllowPrivate,
+  nowMs: app.clock.now(),
+});
+
+/** Stores what is valid and answers, or gives the answer of the earlier request with the same key. */
+async function submit(
+  app: App,
+  { project_id }: { project_id: string },
+  notifications: NewNotification[],
+  reply: { data: unknown },
+  idempotency: { key: string; requestHash: string } | null,
+): Promise<Reply> {
+  if (idempotency === null) {
+    if (notifications.length === 0) return reply;
+    return withoutRefused(reply, await app.accept.submit({ notifications, idempotency: null }));
+  }
+  const request: IdempotentRequest = {
+    ...idempotency,
+    projectId: project_id,
+    response: JSON.stringify(reply),
+  };
+  const { earlier } = await app.accept.submit({ notifications, idempotency: request });
+  if (earlier === null) return reply;
+  if (earlier.requestHash !== idempotency.requestHash) {
+    throw new ClientError(
+      "idempotency_mismatch",
+      "The first request with this Idempotency-Key had another body. Use a new key for a new request.",
+    );
+  }
+  return new Response(earlier.response, {
+    status: 202,
+    headers: { "content-type": "application/json", "idempotency-replayed": "true" },
+  });
+}
+
+/** What only the database found bad is said at its place in the answer. */
+function withoutRefused(reply: { data: unknown }, { refused }: Receipt): Reply {
+  if (refused.size === 0 || !Array.isArray(reply.data)) return reply;
+  const error = problemOf(
+    new ClientError("internal_error", "This one could not be stored. The others were."),
+  );
+  return { data: reply.data.map((item: { id?: string }) => (refused.has(item.id ?? "") ? { error } : item)) };
+}
+
+const read = operation({
+  id: "getNotification",
+  method: "get",
+  path: "/v1/notifications/{id}",
+  tag: "Notifications",
+  summary: "See a notification with its deliveries, attempts and reasons",
+  scope: "read",
+  params: idParams,
+  status: 200,
+  answer: notificationDetailView,
+  examples: { params: { id: examples.notificationId }, answer: examples.detail },
+  errors: ["notification_not_found"],
+  async handle({ app, caller, params }) {
+    return { data: await detailOf(app, caller.project_id, params.id) };
+  },
+});
+
+async function detailOf(app: App, projectId: string, id: string) {
+  const row = await getNotification(app.db.orm, { id, projectId });
+  if (row === undefined) {
+    throw new ClientError("notification_not_found", `No notification ${id} belongs to this key's project.`);
+  }
+  return viewOfNotificationDetail(row, await timelineOf(app.db.orm, id));
+}
+
+export const notificationFilters = {
+  status: notificationStatus.optional(),
+  channel: channel.optional(),
+  priority: z.enum(priorities).optional(),
+  created_after: time.optional().meta({ description: "Made at this time or later" }),
+  created_before: time.optional().meta({ description: "Made before this time" }),
+};
+
+const filterQuery = z
+  .object({ ...listQuery, ...notificationFilters, user_id: userId.optional() })
+  .catchall(z.string().max(500));
+
+const list = operation({
+  id: "listNotifications",
+  method: "get",
+  path: "/v1/notifications",
+  tag: "Notifications",
+  summary: "List notifications, newest first",
+  description: "A label is filtered by as `metadata.<key>=value`.",
+  scope: "read",
+  query: filterQuery,
+  status: 200,
+  answer: z.array(notificationView),
+  list: true,
+  examples: { answer: [examples.sent] },
+  errors: [],
+  handle: ({ app, caller, query }) => replyWithList(app, caller.project_id, query.user_id, query),
+});
+
+/** Beyond these, labels to filter by. */
+interface ListQuery extends PageQuery {
+  status?: string | undefined;
+  channel?: string | undefined;
+  priority?: string | undefined;
+  created_after?: string | undefined;
+  created_before?: string | undefined;
+}
+
+export async function replyWithList(
+  app: App,
+  projectId: string,
+  userId: string | undefined,
+  query: ListQuery,
+): Promise<Reply> {
+  const page = pageFrom(query, isId);
+  const filter = {
+    projectId,
+    userId,
+    status: query.status,
+    channel: query.channel,
+    priority: query.priority,
+    createdAfterMs: query.created_after === undefined ? undefined : Date.parse(query.created_after),
+    createdBeforeMs: query.created_before === undefined ? undefined : Date.parse(query.created_before),
+    metadata: metadataFilter({ ...query }),
+  };
+  const { rows, next, previous } = pageReply(
+    await listNotifications(app.db.orm, filter, page),
+    page,
+    ({ id }) => id,
+  );
+  return { data: rows.map(viewOfNotification), next, previous };
+}
+
+const metadataPrefix = "metadata.";
+
+function metadataFilter(query: Record<string, unknown>): Record<string, string> {
+  const filter: Record<string, string> = {};
+  for (const [name, value] of Object.entries(query)) {
+    if (name in listQuery || name in notificationFilters || name === "user_id") continue;
+    if (!name.startsWith(metadataPrefix)) {
+      throw validationError([{ parameter: name, detail: "is not a parameter that is known here" }]);
+    }
+    filter[name.slice(metadataPrefix.length)] = String(value);
+  }
+  return filter;
+}
+
+const cancel = operation({
+  id: "cancelNotification",
+  method: "post",
+  path: "/v1/notifications/{id}/cancel",
+  tag: "Notifications",
+  summary: "Take back what was not sent yet",
+  scope: "send",
+  params: idParams,
+  status: 200,
+  answer: notificationDetailView,
+  examples: { params: { id: examples.notificationId }, answer: examples.cancelled },
+  errors: ["notification_not_found", "not_cancellable"],
+  async handle({ app, caller, params }: Call<z.output<typeof idParams>, unknown, unknown>) {
+    const { orm } = app.db;
+    const stopped = await cancelNotification(orm, {
+      id: params.id,
+      projectId: caller.project_id,
+      reason: "cancelled",
+      now: iso(app.clock.now()),
+    });
+    if (stopped.length > 0) {
+      await closeNotifications(orm, { ids: [params.id], first: params.id, last: params.id });
+    }
+    const data = await detailOf(app, caller.project_id, params.id);
+    if (stopped.length > 0 || data.status === "cancelled") return { data };
+    throw new ClientError(
+      "not_cancellable",
+      `This notification is ${data.status}: nothing of it is waiting.`,
+    );
+  },
+});
+
+export const notificationOperations = [create, createBulk, read, list, cancel];

@@ -1,0 +1,74 @@
+import type { z } from "zod";
+import type { KeyRow } from "../../db/queries/keys.ts";
+import type { App } from "../app.ts";
+import type { ErrorCode } from "../errors.ts";
+
+/** What a key may do. `admin` may do everything. */
+export const scopes = ["admin", "send", "read"] as const;
+export type Scope = (typeof scopes)[number];
+
+/** A key that was checked: who asks, and for which project. */
+export type Caller = KeyRow & { test: boolean };
+
+export interface Call<Params, Query, Body> {
+  app: App;
+  caller: Caller;
+  params: Params;
+  query: Query;
+  body: Body;
+  /** The Idempotency-Key header with a hash of route and body, where one was given. */
+  idempotency: { key: string; requestHash: string } | null;
+}
+
+/** What is answered: `{"data": …}`, with cursors for a list. A Response is passed on as it is. */
+export type Reply = { data: unknown; next?: string | null; previous?: string | null } | Response;
+
+/**
+ * One call of the API, declared once: the router, the validation, the authorisation and the OpenAPI
+ * description are all made from it.
+ */
+export interface Operation {
+  id: string;
+  method: "get" | "post" | "put" | "patch" | "delete";
+  /** As OpenAPI writes it: `/v1/users/{id}`. */
+  path: string;
+  tag: "Notifications" | "Users" | "Inbox" | "Deliveries" | "Keys" | "Sandbox";
+  summary: string;
+  description?: string;
+  scope: Scope;
+  params?: z.ZodType;
+  query?: z.ZodType;
+  body?: z.ZodType;
+  /** Takes the larger body limit. */
+  bulk?: true;
+  /** Takes an Idempotency-Key. */
+  idempotent?: true;
+  /** Only where there is a sandbox. */
+  devOnly?: true;
+  status: 200 | 201 | 202;
+  answer: z.ZodType;
+  list?: true;
+  examples: { body?: unknown; params?: Record<string, string>; answer: unknown };
+  /** Beyond those that every call can give. */
+  errors: ErrorCode[];
+  handle(call: Call<never, never, never>): Promise<Reply>;
+}
+
+type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : Record<string, never>;
+
+interface TypedOperation<Params, Query, Body>
+  extends Omit<Operation, "params" | "query" | "body" | "handle"> {
+  params?: Params;
+  query?: Query;
+  body?: Body;
+  handle(call: Call<Parsed<Params>, Parsed<Query>, Parsed<Body>>): Promise<Reply>;
+}
+
+/** Declares a call; its handler sees what its schemas parsed. */
+export function operation<
+  Params extends z.ZodType | undefined = undefined,
+  Query extends z.ZodType | undefined = undefined,
+  Body extends z.ZodType | undefined = undefined,
+>(declared: TypedOperation<Params, Query, Body>): Operation {
+  return declared as unknown as Operation;
+}

@@ -1,0 +1,117 @@
+import { z } from "zod";
+import { closeNotifications } from "../../db/queries/notifications.ts";
+import { eraseUser, getUser, openNotificationIdsOf, replaceUsers } from "../../db/queries/users.ts";
+import type { App } from "../app.ts";
+import { ClientError } from "../errors.ts";
+import { forgetProfiles, profileColumns } from "../pipeline/profiles.ts";
+import { iso } from "../pipeline/time.ts";
+import * as examples from "./examples.ts";
+import { privateFaults, profileOf } from "./intake.ts";
+import { notificationFilters, replyWithList } from "./notifications.ts";
+import { operation } from "./operation.ts";
+import { validationError } from "./problem.ts";
+import { listQuery, profileInput, userParams } from "./schemas.ts";
+import { erasedView, notificationView, userView, viewOfUser } from "./views.ts";
+
+const put = operation({
+  id: "putUser",
+  method: "put",
+  path: "/v1/users/{id}",
+  tag: "Users",
+  summary: "Store a user's profile, as a whole",
+  description: "What is left out is emptied.",
+  scope: "send",
+  params: userParams,
+  body: profileInput,
+  status: 200,
+  answer: userView,
+  examples: { params: { id: examples.userId }, body: examples.profileInput, answer: examples.user },
+  errors: ["storage_full"],
+  async handle({ app, caller, params, body }) {
+    const profile = profileOf(params.id, body);
+    const faults = privateFaults(profile.webhookUrl, "#/webhook_url", {
+      allowPrivate: app.config.webhookAllowPrivate,
+    });
+    if (faults.length > 0) throw validationError(faults);
+    const projectId = caller.project_id;
+    await replaceUsers(app.db.orm, profileColumns([{ projectId, profile }], app.clock.now()));
+    await forgetProfiles(app, [{ projectId, userId: params.id }]);
+    return { data: await userOf(app, projectId, params.id) };
+  },
+});
+
+async function userOf(app: App, projectId: string, id: string) {
+  const row = await getUser(app.db.orm, { projectId, id });
+  if (row === undefined) throw userNotFound(id);
+  return viewOfUser(row);
+}
+
+const userNotFound = (id: string) =>
+  new ClientError("user_not_found", `No user ${id} is known in this key's project.`);
+
+const read = operation({
+  id: "getUser",
+  method: "get",
+  path: "/v1/users/{id}",
+  tag: "Users",
+  summary: "See a user's profile",
+  scope: "read",
+  params: userParams,
+  status: 200,
+  answer: userView,
+  examples: { params: { id: examples.userId }, answer: examples.user },
+  errors: ["user_not_found"],
+  async handle({ app, caller, params }) {
+    return { data: await userOf(app, caller.project_id, params.id) };
+  },
+});
+
+const erase = operation({
+  id: "eraseUser",
+  method: "delete",
+  path: "/v1/users/{id}",
+  tag: "Users",
+  summary: "Erase a user's personal data",
+  description:
+    "Erases the profile and the content of every notification, and cancels what was not sent. Ids, times and states stay, as the record of what happened.",
+  scope: "admin",
+  params: userParams,
+  status: 200,
+  answer: erasedView,
+  examples: { params: { id: examples.userId }, answer: examples.erased },
+  errors: ["user_not_found"],
+  async handle({ app, caller, params }) {
+    const who = { projectId: caller.project_id, id: params.id };
+    const erased = await app.db.orm.transaction(async (tx) => {
+      const [counts] = await eraseUser(tx, { ...who, now: iso(app.clock.now()) });
+      const ids = (await openNotificationIdsOf(tx, who)).map(({ id }) => id).sort();
+      await closeNotifications(tx, { ids, first: ids[0] ?? noId, last: ids.at(-1) ?? noId });
+      return counts;
+    });
+    await forgetProfiles(app, [{ projectId: who.projectId, userId: who.id }]);
+    if (erased === undefined || Object.values(erased).every((count) => count === 0))
+      throw userNotFound(who.id);
+    return { data: { id: who.id, erased } };
+  },
+});
+
+const noId = "00000000-0000-0000-0000-000000000000";
+
+const listOfUser = operation({
+  id: "listNotificationsOfUser",
+  method: "get",
+  path: "/v1/users/{id}/notifications",
+  tag: "Users",
+  summary: "List a user's notifications, newest first",
+  scope: "read",
+  params: userParams,
+  query: z.object({ ...listQuery, ...notificationFilters }).catchall(z.string().max(500)),
+  status: 200,
+  answer: z.array(notificationView),
+  list: true,
+  examples: { params: { id: examples.userId }, answer: [examples.sent] },
+  errors: [],
+  handle: ({ app, caller, params, query }) => replyWithList(app, caller.project_id, params.id, query),
+});
+
+export const userOperations = [put, read, erase, listOfUser];

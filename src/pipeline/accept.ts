@@ -1,0 +1,182 @@
+import { failureOf } from "../../db/failure.ts";
+import type { Channel, Json, Priority, Profile } from "../channels/channel.ts";
+import { ClientError } from "../errors.ts";
+import type { Cache, Clock, Database, EventLog, NotificationEvent } from "../ports.ts";
+import type { Telemetry } from "../telemetry.ts";
+import { type Batcher, createBatcher } from "./batch.ts";
+import { forgetProfiles } from "./profiles.ts";
+import { insertSubmissions } from "./store.ts";
+
+/** A valid notification with its id, about to be stored. Times in milliseconds since the epoch. */
+export interface NewNotification {
+  id: string;
+  status: "pending" | "scheduled";
+  projectId: string;
+  test: boolean;
+  /** Came inline with the notification; null where only the user's id was given. */
+  profile: Profile | null;
+  userId: string;
+  channels: Channel[] | null;
+  priority: Priority;
+  title: string;
+  body: string;
+  data: Json;
+  metadata: Json;
+  sendAtMs: number | null;
+  expiresAtMs: number | null;
+}
+
+/** The request that made them, so that its repetition makes none. */
+export interface IdempotentRequest {
+  projectId: string;
+  key: string;
+  requestHash: string;
+  /** The answer it gets, now and when it is repeated. */
+  response: string;
+}
+
+export interface EarlierRequest {
+  requestHash: string;
+  response: string;
+}
+
+export interface Submission {
+  notifications: NewNotification[];
+  idempotency: IdempotentRequest | null;
+}
+
+export interface Receipt {
+  /** The earlier request with the same key; null where this one was stored. */
+  earlier: EarlierRequest | null;
+  /** What the database refused, by notification id. Their neighbours are stored. */
+  refused: Map<string, Error>;
+}
+
+export interface Accept {
+  /** Resolves once everything is committed. */
+  submit(submission: Submission): Promise<Receipt>;
+  drained(): Promise<void>;
+  waiting(): number;
+}
+
+/** Rows one flush writes at most. */
+const flushRowsMax = 1000;
+/** One flush is written while the next one gathers. */
+const flushesInFlightMax = 2;
+interface Needs {
+  db: Database;
+  cache: Cache;
+  log: EventLog;
+  clock: Clock;
+  telemetry: Telemetry;
+}
+
+export function createAccept(needs: Needs): Accept {
+  const running = new Set<string>();
+  const batcher: Batcher<Submission, Receipt> = createBatcher(
+    {
+      rowsMax: flushRowsMax,
+      inFlightMax: flushesInFlightMax,
+      rowsOf: ({ notifications }) => Math.max(1, notifications.length),
+    },
+    (submissions) => flush(needs, submissions),
+  );
+
+  return {
+    async submit(submission) {
+      const { idempotency } = submission;
+      if (idempotency === null) return batcher.add(submission);
+      const name = `${idempotency.projectId}:${idempotency.key}`;
+      if (running.has(name)) {
+        throw new ClientError(
+          "idempotency_in_progress",
+          "Another request with this Idempotency-Key is being stored right now. Repeat this one in a moment to get its answer.",
+          { headers: { "retry-after": "1" } },
+        );
+      }
+      running.add(name);
+      try {
+        return await batcher.add(submission);
+      } finally {
+        running.delete(name);
+      }
+    },
+    drained: () => batcher.drained(),
+    waiting: () => batcher.waiting(),
+  };
+}
+
+/** Store, then publish: the event log carries what the database already remembers. */
+async function flush(needs: Needs, submissions: Submission[]): Promise<(Receipt | Error)[]> {
+  const { telemetry, log } = needs;
+  const startedMs = performance.now();
+  const receipts = await store(needs, submissions);
+  const stored = submissions.flatMap(({ notifications }, index) => {
+    const receipt = receipts[index];
+    if (receipt === undefined || receipt instanceof Error || receipt.earlier !== null) return [];
+    return notifications.filter(({ id }) => !receipt.refused.has(id));
+  });
+  telemetry.flushed("accept", stored.length, performance.now() - startedMs);
+  const inline = stored.filter(({ profile }) => profile !== null);
+  if (inline.length > 0) await forgetProfiles(needs, inline);
+  for (const { priority } of stored) telemetry.notificationsAccepted(priority, 1);
+  await log.publish(stored.filter(({ status }) => status === "pending").map(eventOf));
+  return receipts;
+}
+
+async function store(needs: Needs, submissions: Submission[]): Promise<(Receipt | Error)[]> {
+  try {
+    return await insertSubmissions(needs, submissions);
+  } catch (error) {
+    if (failureOf(error) !== "data") {
+      const reason = failureOf(error) === "full" ? storageFull(error) : error;
+      return submissions.map(() => reason as Error);
+    }
+    return storeApart(needs, submissions, error as Error);
+  }
+}
+
+/** A row of this batch is bad: halve it until the bad row stands alone, and everything else is stored. */
+async function storeApart(
+  needs: Needs,
+  submissions: Submission[],
+  error: Error,
+): Promise<(Receipt | Error)[]> {
+  const [only, ...others] = submissions;
+  if (only === undefined) return [];
+  if (others.length > 0) {
+    const half = Math.ceil(submissions.length / 2);
+    return [
+      ...(await store(needs, submissions.slice(0, half))),
+      ...(await store(needs, submissions.slice(half))),
+    ];
+  }
+  needs.telemetry.failed("accept", error);
+  if (only.notifications.length <= 1 || only.idempotency !== null) return [error];
+  const refused = new Map<string, Error>();
+  for (const notification of only.notifications) {
+    const [receipt] = await store(needs, [{ notifications: [notification], idempotency: null }]);
+    if (receipt instanceof Error) refused.set(notification.id, receipt);
+  }
+  return [{ earlier: null, refused }];
+}
+
+function eventOf({
+  id,
+  projectId,
+  test,
+  userId,
+  priority,
+  channels,
+  expiresAtMs,
+}: NewNotification): NotificationEvent {
+  return { id, projectId, test, userId, priority, channels, scheduled: false, expiresAt: expiresAtMs };
+}
+
+function storageFull(cause: unknown): ClientError {
+  return new ClientError(
+    "storage_full",
+    "The disk that holds the data is full. Nothing of this request was stored; repeat it once there is room.",
+    { cause, headers: { "retry-after": "60" } },
+  );
+}

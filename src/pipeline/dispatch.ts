@@ -1,0 +1,86 @@
+import { idTimeMs } from "../../db/id.ts";
+import { insertPlans } from "../../db/queries/deliveries.ts";
+import type { Channel, ExternalChannel, Priority } from "../channels/channel.ts";
+import type { Cache, Clock, Database, NotificationEvent } from "../ports.ts";
+import type { Telemetry } from "../telemetry.ts";
+import type { Deliver } from "./deliver.ts";
+import { type Decision, plan } from "./plan.ts";
+import { loadProfiles } from "./profiles.ts";
+import { iso } from "./time.ts";
+
+interface Needs {
+  db: Database;
+  cache: Cache;
+  clock: Clock;
+  telemetry: Telemetry;
+  deliver: Deliver;
+  leaseMs: number;
+}
+
+type Planned = { event: NotificationEvent; decisions: Decision[] };
+
+/** Plans a batch and stores what was decided; deliveries that are to be sent go on to their channel's queue. */
+export async function dispatch(needs: Needs, batch: NotificationEvent[], lane: Priority): Promise<void> {
+  const { clock, telemetry, deliver } = needs;
+  const startedMs = performance.now();
+  const profiles = await loadProfiles(needs, batch);
+  const nowMs = clock.now();
+  const planned = batch.map((event, index): Planned => {
+    const profile = profiles[index];
+    if (profile === undefined) throw new Error("a profile is missing from a batch");
+    return { event, decisions: plan(event, profile, deliver.reachable, nowMs) };
+  });
+  const inserted = await insertPlans(needs.db.orm, columnsOf(planned, needs, nowMs));
+  const queued = new Map<ExternalChannel, string[]>();
+  let stored = 0;
+  for (const { notification_id, channel, status } of inserted) {
+    if (status === "queued") {
+      const ids = queued.get(channel as ExternalChannel) ?? [];
+      queued.set(channel as ExternalChannel, ids);
+      ids.push(notification_id);
+    }
+    if (status === "sent") {
+      stored += 1;
+      telemetry.deliveryEnded(lane, "inbox", idTimeMs(notification_id), nowMs);
+    }
+  }
+  if (stored > 0) telemetry.recordNotificationSent("inbox", lane, "sent", stored);
+  telemetry.flushed("dispatch", inserted.length, performance.now() - startedMs);
+  for (const [channel, ids] of queued) deliver.offer(channel, ids);
+}
+
+function columnsOf(planned: Planned[], { deliver, leaseMs }: Needs, nowMs: number) {
+  const sorted = planned.toSorted((a, b) => (a.event.id < b.event.id ? -1 : 1));
+  const outcomes = sorted.map(({ decisions }) => outcomeOf(decisions));
+  const deliveries = sorted.flatMap(({ event, decisions }) =>
+    decisions.map((decision) => ({ event, decision })),
+  );
+  const ids = sorted.map(({ event }) => event.id);
+  return {
+    ids,
+    statuses: outcomes.map(({ status }) => status),
+    reasons: outcomes.map(({ reason }) => reason),
+    first: ids[0] ?? "",
+    last: ids.at(-1) ?? "",
+    deliveryNotificationIds: deliveries.map(({ event }) => event.id),
+    deliveryChannels: deliveries.map(({ decision }) => decision.channel),
+    deliveryProjectIds: deliveries.map(({ event }) => event.projectId),
+    deliveryUserIds: deliveries.map(({ event }) => event.userId),
+    deliveryStatuses: deliveries.map(({ decision }) => deliveryStatus[decision.does]),
+    deliveryReasons: deliveries.map(({ decision }) => (decision.does === "skip" ? decision.reason : null)),
+    now: iso(nowMs),
+    leaseUntil: iso(nowMs + leaseMs),
+    fullChannels: deliver.fullChannels() satisfies Channel[],
+    scheduledIds: sorted.flatMap(({ event }) => (event.scheduled ? [event.id] : [])),
+  };
+}
+
+const deliveryStatus: Record<Decision["does"], string> = { send: "queued", store: "sent", skip: "skipped" };
+
+/** The notification's own status, as soon as its plan is made. */
+function outcomeOf(decisions: Decision[]): { status: string; reason: string | null } {
+  if (decisions.some(({ does }) => does === "send")) return { status: "processing", reason: null };
+  if (decisions.some(({ does }) => does === "store")) return { status: "sent", reason: null };
+  const [first] = decisions;
+  return { status: "skipped", reason: first?.does === "skip" ? first.reason : null };
+}

@@ -1,0 +1,81 @@
+import { createHash, randomBytes } from "node:crypto";
+import { newId } from "../../db/id.ts";
+import { anyKey, ensureProject, insertKey } from "../../db/queries/keys.ts";
+import type { Clock, Database } from "../ports.ts";
+
+export type KeyKind = "live" | "test";
+
+export interface NewKey {
+  project: string;
+  name: string;
+  kind: KeyKind;
+  scopes: string[];
+}
+
+export interface CreatedKey extends NewKey {
+  id: string;
+  /** Shown this once: only its hash is kept. */
+  secret: string;
+  hint: string;
+}
+
+export const defaultProject = "default";
+const secretBytes = 24;
+
+/** What is stored of a key: SHA-256 in hex. Enough, since a made key's 192 random bits cannot be guessed. */
+export const hashOf = (secret: string): string => createHash("sha256").update(secret).digest("hex");
+
+const hintOf = (secret: string) => secret.slice(-4);
+
+/** Makes a key, and its project if that is new. */
+export async function createKey(
+  { db, clock }: { db: Database; clock: Clock },
+  key: NewKey,
+): Promise<CreatedKey> {
+  const secret = `crl_${key.kind}_${randomBytes(secretBytes).toString("base64url")}`;
+  const id = await storeKey({ db, clock }, key, secret);
+  if (id === null) throw new Error("two random keys were equal");
+  return { ...key, id, secret, hint: hintOf(secret) };
+}
+
+async function storeKey(
+  { db, clock }: { db: Database; clock: Clock },
+  { project, name, kind, scopes }: NewKey,
+  secret: string,
+): Promise<string | null> {
+  const nowMs = clock.now();
+  const [owner] = await ensureProject(db.orm, { id: newId(nowMs), name: project, kind });
+  if (owner === undefined) throw new Error("the project of a key was not stored");
+  const [stored] = await insertKey(db.orm, {
+    id: newId(nowMs),
+    projectId: owner.id,
+    name,
+    scopes,
+    hash: hashOf(secret),
+    hint: hintOf(secret),
+  });
+  return stored?.id ?? null;
+}
+
+const adminKey = (name: string): NewKey => ({
+  project: defaultProject,
+  name,
+  kind: "live",
+  scopes: ["admin"],
+});
+
+/**
+ * Sees to it that somebody can use the API: with ADMIN_KEY that one, else a key made at the first start,
+ * which is given to be shown once.
+ */
+export async function ensureAdminKey(
+  needs: { db: Database; clock: Clock },
+  given: string | null,
+): Promise<CreatedKey | null> {
+  if (given !== null) {
+    await storeKey(needs, adminKey("ADMIN_KEY"), given);
+    return null;
+  }
+  const [known] = await anyKey(needs.db.orm, {});
+  return known?.exists ? null : createKey(needs, adminKey("first start"));
+}

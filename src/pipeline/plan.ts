@@ -1,0 +1,39 @@
+import { addressOf, type Channel, channels, type Profile } from "../channels/channel.ts";
+import type { NotificationEvent } from "../ports.ts";
+import type { Reason } from "./state.ts";
+
+/** What becomes of a notification on one channel. */
+export type Decision =
+  | { channel: Channel; does: "send" }
+  /** The inbox needs no provider: its row is its delivery. */
+  | { channel: Channel; does: "store" }
+  | { channel: Channel; does: "skip"; reason: Reason };
+
+/** What the service can send by. A test key's notifications go to the test provider, on every channel. */
+export type Reachable = (channel: Channel) => boolean;
+
+/** A user nobody described yet: reached by the inbox alone. */
+export function bareProfile(id: string): Profile {
+  return { id, email: null, phone: null, webhookUrl: null, name: null, locale: null, timezone: null };
+}
+
+/**
+ * Decides who gets what on which channel. Pure: no I/O, no clock of its own. Every channel that was asked
+ * for has a decision with its reason, and at least one decision is always made.
+ */
+export function plan(
+  notification: Pick<NotificationEvent, "channels" | "expiresAt" | "test">,
+  user: Profile,
+  reachable: Reachable,
+  nowMs: number,
+): Decision[] {
+  const wanted = notification.channels ?? channels.filter((channel) => addressOf(user, channel) !== null);
+  const expired = notification.expiresAt !== null && notification.expiresAt <= nowMs;
+  return [...new Set(wanted)].map((channel): Decision => {
+    if (expired) return { channel, does: "skip", reason: "expired" };
+    if (channel === "inbox") return { channel, does: "store" };
+    if (addressOf(user, channel) === null) return { channel, does: "skip", reason: "no_address" };
+    if (!notification.test && !reachable(channel)) return { channel, does: "skip", reason: "no_provider" };
+    return { channel, does: "send" };
+  });
+}

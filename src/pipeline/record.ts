@@ -1,0 +1,81 @@
+import { recordOutcomes } from "../../db/queries/deliveries.ts";
+import { closeNotifications, lockNotifications } from "../../db/queries/notifications.ts";
+import type { OutcomeKind } from "../channels/channel.ts";
+import type { Clock, Database } from "../ports.ts";
+import type { Telemetry } from "../telemetry.ts";
+import { createBatcher } from "./batch.ts";
+import { iso } from "./time.ts";
+
+/** What became of a delivery that was being sent. */
+export interface Recorded {
+  notificationId: string;
+  channel: string;
+  status: "sent" | "retrying" | "failed" | "skipped";
+  reason: string | null;
+  tries: number;
+  retryAtMs: number | null;
+  /** Null where nothing was tried. */
+  attempt: { id: string; atMs: number; provider: string; outcome: OutcomeKind; answer: string } | null;
+}
+
+export interface Record {
+  /** Resolves once it is committed. Tries until it is: an outcome that is forgotten is a message sent twice. */
+  add(recorded: Recorded): Promise<void>;
+  drained(): Promise<void>;
+}
+
+const flushRowsMax = 500;
+/** The longest wait between two tries to write, in milliseconds. */
+const backoffMaxMs = 5000;
+
+interface Needs {
+  db: Database;
+  clock: Clock;
+  telemetry: Telemetry;
+}
+
+export function createRecord(needs: Needs): Record {
+  return createBatcher<Recorded, void>(
+    { rowsMax: flushRowsMax, inFlightMax: 1, rowsOf: () => 1 },
+    async (batch) => {
+      for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, backoffMaxMs)) {
+        try {
+          await write(needs, batch);
+          return batch.map(() => undefined);
+        } catch (error) {
+          needs.telemetry.failed("record", error, { rows: batch.length });
+          await Bun.sleep(waitMs);
+        }
+      }
+    },
+  );
+}
+
+async function write({ db, clock, telemetry }: Needs, batch: Recorded[]): Promise<void> {
+  const startedMs = performance.now();
+  const ids = [...new Set(batch.map(({ notificationId }) => notificationId))].sort();
+  const bounds = { ids, first: ids[0] ?? "", last: ids.at(-1) ?? "" };
+  const closed = await db.orm.transaction(async (tx) => {
+    await lockNotifications(tx, bounds);
+    await recordOutcomes(tx, { ...columnsOf(batch), ...bounds, now: iso(clock.now()) });
+    return closeNotifications(tx, bounds);
+  });
+  for (const { status } of closed) telemetry.notificationsClosed(status);
+  telemetry.flushed("record", batch.length, performance.now() - startedMs);
+}
+
+function columnsOf(batch: Recorded[]) {
+  return {
+    notificationIds: batch.map(({ notificationId }) => notificationId),
+    channels: batch.map(({ channel }) => channel),
+    statuses: batch.map(({ status }) => status),
+    reasons: batch.map(({ reason }) => reason),
+    tries: batch.map(({ tries }) => tries),
+    retryAt: batch.map(({ retryAtMs }) => (retryAtMs === null ? null : iso(retryAtMs))),
+    attemptIds: batch.map(({ attempt }) => attempt?.id ?? null),
+    attemptAt: batch.map(({ attempt }) => (attempt === null ? null : iso(attempt.atMs))),
+    providers: batch.map(({ attempt }) => attempt?.provider ?? null),
+    outcomes: batch.map(({ attempt }) => attempt?.outcome ?? null),
+    answers: batch.map(({ attempt }) => attempt?.answer ?? null),
+  };
+}

@@ -1,0 +1,97 @@
+import { type App, createApp, externalChannels } from "./app.ts";
+import type { Config } from "./config.ts";
+import { StartError } from "./errors.ts";
+import { createServer } from "./http/server.ts";
+import { ensureAdminKey } from "./pipeline/keys.ts";
+
+/** How long a connection may be silent before it is closed, in seconds (the guide's keep-alive is 65 s). */
+const idleTimeoutSeconds = 65;
+
+/** Bodies beyond this are refused by the server itself; below it, the API's own limits answer with a problem. */
+const serverBodyMaxBytes = 128 * 1024 * 1024;
+
+/** How long requests under way may take to end after SIGTERM, in milliseconds. */
+const requestGraceMs = 2000;
+
+export interface Service {
+  app: App;
+  url: string;
+  stop(): Promise<void>;
+}
+
+/** Starts everything and says so on stdout. */
+export async function startService(config: Config, { dev }: { dev: boolean }): Promise<Service> {
+  const startedMs = performance.now();
+  const app = await createApp(config, { dev });
+  const madeKey = await ensureAdminKey(app, config.adminKey);
+  const server = listen(app, config);
+  const url = `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${server.port}`;
+  const readyMs = Math.round(performance.now() - startedMs);
+  console.log(greeting({ app, url, readyMs, key: madeKey?.secret ?? null }));
+  return {
+    app,
+    url,
+    async stop() {
+      app.stopping = true;
+      const ended = server.stop();
+      await Promise.race([ended, Bun.sleep(requestGraceMs)]);
+      await app.stop();
+      await server.stop(true);
+    },
+  };
+}
+
+function listen(app: App, { host, port }: Config) {
+  const { fetch } = createServer(app);
+  try {
+    return Bun.serve({
+      hostname: host,
+      port,
+      idleTimeout: idleTimeoutSeconds,
+      maxRequestBodySize: serverBodyMaxBytes,
+      fetch: (request, server) => fetch(request, { requestIP: (of: Request) => server.requestIP(of) }),
+    });
+  } catch (error) {
+    throw new StartError(
+      `Cannot listen on ${host}:${port}: ${(error as Error).message}. Set PORT or HOST to something free.`,
+    );
+  }
+}
+
+interface Greeting {
+  app: App;
+  url: string;
+  readyMs: number;
+  key: string | null;
+}
+
+function greeting({ app, url, readyMs, key }: Greeting): string {
+  const { config, dev, providers } = app;
+  const shownKey = key ?? (config.adminKey === null ? "<your key>" : "$ADMIN_KEY");
+  const lines = [
+    `Carillon is listening on ${url} (ready in ${readyMs} ms)`,
+    `  data       ${config.dataDir}`,
+    `  docs       ${url}/docs`,
+    ...(dev ? [`  sandbox    ${url}/sandbox`] : []),
+  ];
+  for (const channel of externalChannels) {
+    const provider = providers[channel];
+    if (provider === undefined) lines.push(`  ${channel.padEnd(10)} no provider: skipped${hintFor(channel)}`);
+    else if (provider.name === "sandbox")
+      lines.push(`  ${channel.padEnd(10)} sandbox: kept, not sent${hintFor(channel)}`);
+    else lines.push(`  ${channel.padEnd(10)} ${provider.name}`);
+  }
+  if (key !== null) lines.push("", `  admin key  ${key}`, "  It is shown this once. Keep it.");
+  lines.push(
+    "",
+    "Send a first notification:",
+    "",
+    `  curl -s ${url}/v1/notifications -H "Authorization: Bearer ${shownKey}" -H "Content-Type: application/json" \\`,
+    `    -d '{"to": {"user_id": "ana", "email": "ana@example.com"}, "title": "Hello", "body": "It works."}'`,
+    "",
+  );
+  return lines.join("\n");
+}
+
+const settingOf: Record<string, string> = { email: "SMTP_URL", webhook: "WEBHOOK_SECRET" };
+const hintFor = (channel: string) => (settingOf[channel] ? ` (set ${settingOf[channel]})` : "");

@@ -1,0 +1,167 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Channel, OutcomeKind, Priority } from "./channels/channel.ts";
+
+/**
+ * What happened → its log line and its metrics. The rest of the code names events; how they are worded and
+ * counted stands here alone. Labels are bounded: routes, channels, priorities, outcomes, stages; never ids.
+ */
+
+export type Level = "debug" | "info" | "warn" | "error";
+const rank: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
+
+export type Fields = Record<string, string | number | boolean | null | undefined>;
+export type Write = (line: string) => void;
+
+export type Stage = "accept" | "dispatch" | "deliver" | "record" | "sweep" | "http" | "stop";
+
+export type Telemetry = ReturnType<typeof createTelemetry>;
+
+/** How a request's or a stage's time spreads, in seconds. */
+const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const acceptToSentBuckets = [
+  0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 120, 600, 3600, 14_400, 43_200,
+];
+const rowsBuckets = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000];
+
+export function createTelemetry({ level, write = console.error }: { level: Level; write?: Write }) {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+
+  const requests = new Histogram({
+    name: "carillon_http_request_seconds",
+    help: "Time to answer a request, by route",
+    labelNames: ["method", "route", "status"],
+    buckets: secondsBuckets,
+    registers,
+  });
+  const accepted = new Counter({
+    name: "carillon_notifications_accepted_total",
+    help: "Notifications answered with 202 and committed",
+    labelNames: ["priority"],
+    registers,
+  });
+  const closed = new Counter({
+    name: "carillon_notifications_closed_total",
+    help: "Notifications that reached their final status",
+    labelNames: ["status"],
+    registers,
+  });
+  const sent = new Counter({
+    name: "carillon_notifications_sent_total",
+    help: "Attempts and inbox deliveries, by what became of them",
+    labelNames: ["channel", "priority", "outcome"],
+    registers,
+  });
+  const acceptToSent = new Histogram({
+    name: "carillon_accept_to_sent_seconds",
+    help: "From the acceptance of a notification to the end of a delivery, by lane; what was scheduled is left out",
+    labelNames: ["priority", "channel"],
+    buckets: acceptToSentBuckets,
+    registers,
+  });
+  const flushRows = new Histogram({
+    name: "carillon_flush_rows",
+    help: "Rows written by one statement, by stage",
+    labelNames: ["stage"],
+    buckets: rowsBuckets,
+    registers,
+  });
+  const flushSeconds = new Histogram({
+    name: "carillon_flush_seconds",
+    help: "Time of one flush to the database, by stage",
+    labelNames: ["stage"],
+    buckets: secondsBuckets,
+    registers,
+  });
+  const swept = new Counter({
+    name: "carillon_swept_total",
+    help: "What the sweep handed on, by kind",
+    labelNames: ["kind"],
+    registers,
+  });
+  const errors = new Counter({
+    name: "carillon_errors_total",
+    help: "Errors of our own, by stage",
+    labelNames: ["stage"],
+    registers,
+  });
+
+  function log(at: Level, message: string, fields: Fields = {}): void {
+    if (rank[at] < rank[level]) return;
+    write(JSON.stringify({ time: new Date().toISOString(), level: at, message, ...fields }));
+  }
+
+  return {
+    registry,
+    log,
+
+    requestFinished(method: string, route: string, status: number, ms: number, requestId: string): void {
+      requests.observe({ method, route, status }, ms / 1000);
+      if (rank.debug >= rank[level])
+        log("debug", "request", { method, route, status, ms, request_id: requestId });
+    },
+
+    /** The guide's name. For the inbox, whose insert is its delivery, the outcome is `sent`. */
+    recordNotificationSent(channel: Channel, priority: Priority, outcome: OutcomeKind, count = 1): void {
+      sent.inc({ channel, priority, outcome }, count);
+    },
+
+    notificationsAccepted(priority: Priority, count: number): void {
+      accepted.inc({ priority }, count);
+    },
+
+    notificationsClosed(status: string, count = 1): void {
+      closed.inc({ status }, count);
+    },
+
+    deliveryEnded(priority: Priority, channel: Channel, acceptedMs: number, nowMs: number): void {
+      acceptToSent.observe({ priority, channel }, Math.max(0, nowMs - acceptedMs) / 1000);
+    },
+
+    flushed(stage: Stage, rows: number, ms: number): void {
+      flushRows.observe({ stage }, rows);
+      flushSeconds.observe({ stage }, ms / 1000);
+    },
+
+    swept(kind: "pending" | "scheduled" | "delivery" | "lease", count: number): void {
+      if (count === 0) return;
+      swept.inc({ kind }, count);
+      if (kind === "lease") log("warn", "took over deliveries that a stopped process had begun", { count });
+    },
+
+    /** An error nobody but the operator can do something about; logged whole. */
+    failed(stage: Stage, error: unknown, fields: Fields = {}): void {
+      errors.inc({ stage });
+      log("error", `${stage} failed`, { ...fields, error: wordsOf(error) });
+    },
+
+    /** A number that is asked for when the metrics are read. */
+    gauge(
+      name: string,
+      help: string,
+      labelNames: string[],
+      collect: () => [Record<string, string>, number][],
+    ): void {
+      new Gauge({
+        name,
+        help,
+        labelNames,
+        registers,
+        collect() {
+          for (const [labels, value] of collect()) this.set(labels, value);
+        },
+      });
+    },
+  };
+}
+
+/** An error with its causes, without parameters of statements: they carry people's words. */
+export function wordsOf(error: unknown): string {
+  const parts: string[] = [];
+  for (let at: unknown = error; at instanceof Error && parts.length < 5; at = at.cause) {
+    const firstLine = at.message.split("\nparams:")[0] ?? "";
+    parts.push(at.cause === undefined ? (at.stack ?? firstLine) : `${at.name}: ${firstLine}`);
+  }
+  return parts.join(" ← ") || String(error);
+}

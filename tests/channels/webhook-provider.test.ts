@@ -1,0 +1,385 @@
+import { describe, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
+import { Webhook } from "standardwebhooks";
+import { createWebhookProvider, type WebhookProviderOptions } from "../../src/channels/providers/webhook.ts";
+import type { Lookup } from "../../src/channels/webhook-address.ts";
+import { issueCertificates } from "./certificates.ts";
+import { aMessage, never } from "./message.ts";
+import { deadPort, startHttpSink, startTcpSink } from "./sinks.ts";
+
+const secret = `whsec_${randomBytes(32).toString("base64")}`;
+const loopback: Lookup = async () => [{ address: "127.0.0.1", family: 4 }];
+
+function createCaller(options: Partial<WebhookProviderOptions> = {}) {
+  const provider = createWebhookProvider({ secret, allowPrivate: true, timeoutMs: 5000, ...options });
+  return {
+    call: (webhookUrl: string, signal = never) =>
+      provider.send(aMessage({ channel: "webhook", user: { webhookUrl } }), signal),
+    [Symbol.asyncDispose]: async () => provider.close?.(),
+  };
+}
+
+async function callOnce(url: string, options: Partial<WebhookProviderOptions> = {}) {
+  await using caller = createCaller(options);
+  return await caller.call(url);
+}
+
+describe("a receiver's answer", () => {
+  test("of 200 means sent, and what came is signed", async () => {
+    await using sink = startHttpSink();
+
+    expect(await callOnce(`${sink.url}/hook?a=b`)).toEqual({ kind: "sent", answer: "HTTP 200" });
+    const [call] = await sink.waitFor(1);
+    expect(`${call?.method} ${call?.path}`).toBe("POST /hook?a=b");
+    expect(call?.headers.get("content-type")).toBe("application/json");
+    expect(call?.headers.get("user-agent")).toBe("Carillon");
+    expect(call?.headers.get("webhook-id")).toBe(aMessage().deliveryId);
+    const verified = new Webhook(secret).verify(call?.body ?? "", Object.fromEntries(call?.headers ?? []));
+    expect(verified).toHaveProperty("data.id", aMessage().notificationId);
+  });
+
+  test.each([
+    [204, { kind: "sent", answer: "HTTP 204" }],
+    [400, { kind: "retry", answer: "HTTP 400: why" }],
+    [404, { kind: "retry", answer: "HTTP 404: why" }],
+    [408, { kind: "retry", answer: "HTTP 408: why" }],
+    [410, { kind: "failed", answer: "HTTP 410: why", reason: "gone" }],
+    [429, { kind: "retry", answer: "HTTP 429: why" }],
+    [500, { kind: "retry", answer: "HTTP 500: why" }],
+    [503, { kind: "retry", answer: "HTTP 503: why" }],
+  ] as const)("of %d becomes an outcome", async (status, expected) => {
+    await using sink = startHttpSink();
+    sink.answer = () => new Response(status === 204 ? null : "why", { status });
+
+    expect(await callOnce(sink.url)).toEqual(expected);
+  });
+
+  test.each([
+    ["120", 120_000],
+    ["Sun, 01 Mar 2026 12:00:30 GMT", 30_000],
+    ["999999", 24 * 3600 * 1000],
+  ])("can ask for a wait by Retry-After: %s", async (retryAfter, retryAfterMs) => {
+    await using sink = startHttpSink();
+    sink.answer = () => new Response("", { status: 429, headers: { "retry-after": retryAfter } });
+    const now = () => Date.parse("2026-03-01T12:00:00Z");
+
+    expect(await callOnce(sink.url, { now })).toEqual({ kind: "retry", answer: "HTTP 429:", retryAfterMs });
+  });
+
+  test("is kept short, on one line, and without our secret", async () => {
+    await using sink = startHttpSink();
+    const key = secret.slice("whsec_".length);
+    sink.answer = () => new Response(`no\r\n\0\x1b[31m ${key} ${"é".repeat(3000)}`, { status: 500 });
+
+    const { answer } = await callOnce(sink.url);
+
+    expect(answer).toStartWith("HTTP 500: no [31m [secret] ééé");
+    expect(answer).toHaveLength(500);
+  });
+
+  test("that redirects is not followed, and the answer says what to change", async () => {
+    await using target = startHttpSink();
+    await using sink = startHttpSink();
+    sink.answer = () => Response.redirect(`${target.url}/private`, 307);
+
+    const outcome = await callOnce(sink.url);
+
+    expect(outcome.kind).toBe("retry");
+    expect(outcome.answer).toContain("redirects are not followed, so give the final address");
+    expect(outcome.answer).toContain(target.url);
+    expect(target.received).toHaveLength(0);
+  });
+
+  test("without end does not hold us", async () => {
+    await using sink = startHttpSink();
+    const cancelled = Promise.withResolvers<void>();
+    let chunks = 0;
+    const endless = new ReadableStream({
+      pull(stream) {
+        chunks += 1;
+        stream.enqueue(new Uint8Array(65536));
+      },
+      cancel: () => cancelled.resolve(),
+    });
+    sink.answer = () => new Response(endless);
+
+    expect(await callOnce(sink.url)).toEqual({ kind: "sent", answer: "HTTP 200" });
+    await cancelled.promise;
+    // What the sockets' buffers hold, 6 MB at most, and not what a second carries.
+    expect(chunks).toBeLessThan(200);
+  });
+
+  test("that falls silent after its head counts by its status", async () => {
+    await using sink = await startTcpSink({
+      onData: (socket) => socket.write("HTTP/1.1 500 Oops\r\nContent-Length: 100\r\n\r\nhalf"),
+    });
+
+    const outcome = await callOnce(`http://127.0.0.1:${sink.port}/`, { timeoutMs: 60_000 });
+
+    expect(outcome).toEqual({ kind: "retry", answer: "HTTP 500: half" });
+  });
+});
+
+describe("no answer", () => {
+  test("since nobody listens means that nothing was sent", async () => {
+    const outcome = await callOnce(`http://127.0.0.1:${await deadPort()}/`);
+
+    expect(outcome.kind).toBe("retry");
+    expect(outcome.answer).toContain("ECONNREFUSED");
+  });
+
+  test("since the name has no address means that nothing was sent", async () => {
+    const lookup = () => Promise.reject(Object.assign(new Error("no such name"), { code: "ENOTFOUND" }));
+
+    expect(await callOnce("http://hooks.example/", { lookup })).toEqual({
+      kind: "retry",
+      answer: "not connected: ENOTFOUND no such name",
+    });
+  });
+
+  test("of the name server within the limit means that nothing was sent", async () => {
+    const lookup: Lookup = () => new Promise(() => {});
+
+    expect(await callOnce("http://hooks.example/", { lookup, timeoutMs: 100 })).toEqual({
+      kind: "retry",
+      answer: "not connected: no answer within 100 ms",
+    });
+  });
+
+  test("to the TLS handshake within the limit means that nothing was sent", async () => {
+    await using silent = await startTcpSink();
+
+    expect(await callOnce(`https://127.0.0.1:${silent.port}/`, { timeoutMs: 100 })).toEqual({
+      kind: "retry",
+      answer: "not connected: no answer within 100 ms",
+    });
+  });
+
+  test("within the limit once connected means that it may have been taken", async () => {
+    await using sink = startHttpSink();
+    sink.answer = () => new Promise(() => {});
+
+    const outcome = await callOnce(sink.url, { timeoutMs: 200 });
+
+    expect(outcome).toEqual({ kind: "ambiguous", answer: "connected, then: no answer within 200 ms" });
+    expect(sink.received).toHaveLength(1);
+  });
+
+  test.each(["reset", "close", "nonsense"] as const)(
+    "but a %s once connected means that it may have been taken",
+    async (end) => {
+      await using sink = await startTcpSink({
+        onData(socket) {
+          if (end === "reset") socket.resetAndDestroy();
+          else if (end === "close") socket.end();
+          else socket.end("nonsense\r\n\r\n");
+        },
+      });
+
+      const outcome = await callOnce(`http://127.0.0.1:${sink.port}/`);
+
+      expect(outcome.kind).toBe("ambiguous");
+      expect(sink.received).toHaveLength(1);
+    },
+  );
+
+  test("but headers without end means that it may have been taken, and does not hold us", async () => {
+    await using sink = await startTcpSink({
+      onData(socket) {
+        socket.write("HTTP/1.1 200 OK\r\n");
+        const more = () => {
+          while (!socket.destroyed && socket.write(`X: ${"a".repeat(4096)}\r\n`));
+        };
+        socket.on("drain", more);
+        more();
+      },
+    });
+
+    expect((await callOnce(`http://127.0.0.1:${sink.port}/`)).kind).toBe("ambiguous");
+  });
+
+  test("since we stopped waiting for it settles at once", async () => {
+    await using sink = startHttpSink();
+    sink.answer = () => new Promise(() => {});
+    await using caller = createCaller();
+    const stop = new AbortController();
+    const outcome = caller.call(sink.url, stop.signal);
+    await sink.waitFor(1);
+    stop.abort();
+
+    expect(await outcome).toEqual({ kind: "ambiguous", answer: "connected, then: stopped by Carillon" });
+  });
+
+  test("since we had stopped before means that nothing was sent", async () => {
+    await using sink = startHttpSink();
+    await using caller = createCaller();
+
+    expect(await caller.call(sink.url, AbortSignal.abort())).toEqual({
+      kind: "retry",
+      answer: "stopped by Carillon",
+    });
+    expect(sink.received).toHaveLength(0);
+  });
+
+  test("to a handshake that an aborted call began means that nothing was sent", async () => {
+    await using silent = await startTcpSink();
+    const stop = new AbortController();
+    const lookup: Lookup = (name) => {
+      // Before the request has its socket: the agent keeps that for the next one, in the midst of connecting.
+      stop.abort();
+      return loopback(name);
+    };
+    await using caller = createCaller({ lookup, timeoutMs: 200 });
+    const url = `https://hooks.example:${silent.port}/`;
+
+    expect((await caller.call(url, stop.signal)).kind).toBe("retry");
+    expect((await caller.call(url)).kind).toBe("retry");
+    expect(silent.received).toHaveLength(1);
+  });
+});
+
+describe("a private address", () => {
+  const strict = { allowPrivate: false };
+
+  test.each(["127.0.0.1", "0x7f000001", "[::ffff:127.0.0.1]", "localhost"])(
+    "written as %s is never connected to",
+    async (host) => {
+      await using sink = await startTcpSink();
+
+      const outcome = await callOnce(`http://${host}:${sink.port}/`, strict);
+
+      expect(outcome).toMatchObject({ kind: "failed", reason: "private_address" });
+      expect(sink.received).toHaveLength(0);
+    },
+  );
+
+  test("behind a public name is never connected to", async () => {
+    await using sink = await startTcpSink();
+
+    expect(await callOnce(`http://hooks.example:${sink.port}/`, { ...strict, lookup: loopback })).toEqual({
+      kind: "failed",
+      reason: "private_address",
+      answer: "hooks.example is not a public address",
+    });
+    expect(sink.received).toHaveLength(0);
+  });
+
+  test("that comes with a later DNS answer is never connected to, though the name was public before", async () => {
+    await using sink = await startTcpSink();
+    const stop = new AbortController();
+    const answers = ["8.8.8.8", "127.0.0.1"];
+    const lookup: Lookup = async () => {
+      // The first call ends here, so that no test ever knocks at a public address.
+      await setImmediate();
+      stop.abort();
+      return [{ address: answers.shift() ?? "", family: 4 }];
+    };
+    await using caller = createCaller({ ...strict, lookup });
+    const url = `http://hooks.example:${sink.port}/`;
+
+    expect(await caller.call(url, stop.signal)).toEqual({
+      kind: "retry",
+      answer: "not connected: stopped by Carillon",
+    });
+    expect(await caller.call(url)).toMatchObject({ kind: "failed", reason: "private_address" });
+    expect(answers).toEqual([]);
+    expect(sink.received).toHaveLength(0);
+  });
+
+  test("is fine where private addresses are allowed", async () => {
+    await using sink = startHttpSink();
+
+    expect((await callOnce(`http://hooks.example:${sink.port}/`, { lookup: loopback })).kind).toBe("sent");
+    expect(sink.received[0]?.headers.get("host")).toBe(`hooks.example:${sink.port}`);
+  });
+});
+
+describe("a connection", () => {
+  test("is used again, and its name is not looked up again for it", async () => {
+    await using sink = startHttpSink();
+    let lookups = 0;
+    const lookup: Lookup = (name) => {
+      lookups += 1;
+      return loopback(name);
+    };
+    await using caller = createCaller({ lookup });
+
+    for (let call = 0; call < 5; call++) await caller.call(`http://hooks.example:${sink.port}/`);
+
+    expect(new Set(sink.received.map(({ clientPort }) => clientPort)).size).toBe(1);
+    expect(lookups).toBe(1);
+  });
+
+  test("is one of no more than there are calls at a time, over a thousand calls", async () => {
+    await using sink = startHttpSink();
+    await using caller = createCaller();
+    const one = async () => {
+      for (let call = 0; call < 31; call++) expect((await caller.call(sink.url)).kind).toBe("sent");
+    };
+
+    await Promise.all(Array.from({ length: 32 }, one));
+
+    expect(sink.received).toHaveLength(992);
+    expect(new Set(sink.received.map(({ clientPort }) => clientPort)).size).toBeLessThanOrEqual(32);
+  });
+
+  test("that the receiver closed meanwhile is replaced by a new one", async () => {
+    await using sink = await startTcpSink({
+      onData: (socket) => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
+    });
+    await using caller = createCaller();
+    const url = `http://127.0.0.1:${sink.port}/`;
+    await caller.call(url);
+    const [first] = sink.received;
+    const closed = new Promise((resolve) => first?.once("close", resolve));
+    first?.end();
+    await closed;
+
+    expect((await caller.call(url)).kind).toBe("sent");
+    expect(sink.received).toHaveLength(2);
+  });
+});
+
+describe("over TLS", () => {
+  const names = issueCertificates("hooks.example", "other.example");
+
+  test("a call goes to a receiver whose certificate is for the URL's name", async () => {
+    const { ca, issued } = await names;
+    await using sink = startHttpSink({ tls: issued["hooks.example"] });
+    await using caller = createCaller({ ca, lookup: loopback });
+    const url = `https://hooks.example:${sink.port}/`;
+
+    expect((await caller.call(url)).kind).toBe("sent");
+    expect((await caller.call(url)).kind).toBe("sent");
+    expect(new Set(sink.received.map(({ clientPort }) => clientPort)).size).toBe(1);
+  });
+
+  test("a name that the certificate is not for gets nothing, not even over a connection that stands", async () => {
+    const { ca, issued } = await names;
+    await using sink = startHttpSink({ tls: issued["hooks.example"] });
+    await using caller = createCaller({ ca, lookup: loopback });
+    await caller.call(`https://hooks.example:${sink.port}/`);
+
+    const outcome = await caller.call(`https://other.example:${sink.port}/`);
+
+    expect(outcome.kind).toBe("retry");
+    expect(outcome.answer).toMatch(/not connected: .*certificate/);
+    expect(sink.received).toHaveLength(1);
+  });
+
+  test("a certificate of an unknown authority gets nothing", async () => {
+    const { issued } = await names;
+    await using sink = startHttpSink({ tls: issued["hooks.example"] });
+
+    const outcome = await callOnce(`https://hooks.example:${sink.port}/`, { lookup: loopback });
+
+    expect(outcome.kind).toBe("retry");
+    expect(outcome.answer).toMatch(/not connected: .*certificate/);
+    expect(sink.received).toHaveLength(0);
+  });
+});
+
+test("a stored URL that is none is a bad address", async () => {
+  expect(await callOnce("hooks.example")).toMatchObject({ kind: "failed", reason: "bad_address" });
+});

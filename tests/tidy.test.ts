@@ -1,0 +1,311 @@
+/** The house style, as far as a machine can see it. Every rule is shown to notice what it forbids. */
+import { describe, expect, test } from "bun:test";
+import { readdir } from "node:fs/promises";
+import { join, posix } from "node:path";
+
+interface SourceFile {
+  /** From the project's root, with forward slashes. */
+  path: string;
+  text: string;
+}
+
+/** Pure. An offender is one line: where, then what is wrong there. */
+type Checker = (files: SourceFile[]) => string[];
+
+interface Rule {
+  name: string;
+  offenders: Checker;
+  /** Each of these files offends once; by path. */
+  bad: Record<string, string>;
+  /** Comes close, and is allowed. */
+  good: Record<string, string>;
+}
+
+const linesMax = 300;
+
+/** The parts of the product, first match wins, and what each may import besides itself. */
+const parts: { part: string; path: RegExp; imports: string[] }[] = [
+  {
+    part: "entry",
+    path: /^src\/(main|serve|worker)\.ts$/,
+    imports: ["app", "http", "pipeline", "channels", "web", "db", "open"],
+  },
+  {
+    part: "app",
+    path: /^src\/app\.ts$/,
+    imports: ["adapters", "http", "pipeline", "channels", "web", "db", "open"],
+  },
+  { part: "http", path: /^src\/http\//, imports: ["pipeline", "channels", "web", "db", "open"] },
+  { part: "web", path: /^src\/web\//, imports: [] },
+  { part: "pipeline", path: /^src\/pipeline\//, imports: ["channels", "db", "open"] },
+  { part: "channels", path: /^src\/channels\//, imports: ["open"] },
+  { part: "adapters", path: /^src\/adapters\//, imports: ["db", "open"] },
+  { part: "open", path: /^(src\/(errors|config|telemetry|ports)\.ts|package\.json)$/, imports: [] },
+  { part: "db", path: /^db\//, imports: [] },
+];
+
+const rules: Rule[] = [
+  {
+    name: "imports point the way the design says",
+    offenders: (files) => files.filter(isProduct).filter(isModule).flatMap(wrongImports),
+    bad: {
+      "src/pipeline/plan.ts": `import { app } from "../http/server.ts"; app();`,
+      "src/http/server.ts": `export * from "../adapters/cache-memory.ts";`,
+      "src/serve.ts": `await import("./adapters/cache-redis.ts");`,
+      "src/channels/email.ts": `import { cancel } from "../../db/queries/deliveries.ts"; cancel();`,
+      "src/errors.ts": `import { plan } from "./pipeline/plan.ts"; plan();`,
+      "db/queries/users.ts": `import { ClientError } from "../../src/errors.ts"; throw new ClientError();`,
+      "src/app.ts": `import { steppedClock } from "../tests/clock.ts"; steppedClock();`,
+      "src/stray.ts": "export const belongsNowhere = true;",
+    },
+    good: {
+      "src/app.ts": `import { memory } from "./adapters/cache-memory.ts"; import "./http/server.ts"; memory();`,
+      "src/ports.ts": `import type { Channel } from "./channels/channel.ts"; export type Lane = Channel;`,
+      "src/pipeline/accept.ts": `import "../../db/queries/notifications.ts"; import "./plan.ts"; import "zod";`,
+      "src/adapters/database-pglite.ts": `import data from "../../node_modules/pglite/data.tgz"; open(data);`,
+      "src/assets.d.ts": `declare module "*.tgz" {}`,
+      "tests/app.test.ts": `import "../src/adapters/cache-memory.ts";`,
+    },
+  },
+  {
+    name: "no name says nothing",
+    offenders: (files) =>
+      files
+        .filter(({ path }) =>
+          path.split(/[/.-]/).some((word) => /^(utils?|helpers?|common|managers?)$/i.test(word)),
+        )
+        .map(({ path }) => `${path}: name it after what it holds`),
+    bad: { "src/utils/time.ts": "", "tests/helpers.ts": "", "src/cache-manager.ts": "", "db/common.sql": "" },
+    good: { "src/community.ts": "", "src/http/managed.ts": "" },
+  },
+  {
+    name: "no index.ts passes on what others hold",
+    offenders: (files) =>
+      files
+        .filter(({ path }) => isProduct({ path }) && posix.basename(path) === "index.ts")
+        .filter(({ text }) => /^\s*export\s+(type\s+)?(\*|\{[^}]*\})[^;"'`]*\bfrom\b/m.test(text))
+        .map(({ path }) => `${path}: import from the file that holds it`),
+    bad: {
+      "src/channels/index.ts": `export * from "./email.ts";`,
+      "db/index.ts": `export {\n  a,\n  b,\n} from "./schema.ts";`,
+    },
+    good: {
+      "src/web/index.ts": "export const page = 1;",
+      "src/channels/email.ts": `export { a } from "./channel.ts";`,
+    },
+  },
+  {
+    name: `a file of src/ and db/ holds one idea in at most ${linesMax} lines`,
+    offenders: (files) =>
+      files
+        .filter(isProduct)
+        .filter(({ path }) => !path.startsWith("db/migrations/meta/")) // Written by drizzle-kit.
+        .map(({ path, text }) => ({ path, count: text.trimEnd().split("\n").length }))
+        .filter(({ count }) => count > linesMax)
+        .map(({ path, count }) => `${path}: ${count} lines; take the second idea out`),
+    bad: { "src/long.ts": "\n".repeat(linesMax).concat("x"), "db/schema.ts": "\n".repeat(400).concat("x") },
+    good: { "src/full.ts": "x\n".repeat(linesMax), "tests/long.test.ts": "x\n".repeat(400) },
+  },
+  {
+    name: "what is suppressed says why, after a colon",
+    offenders: (files) =>
+      files.filter(isCode).flatMap((file) =>
+        linesOf(file)
+          .filter(({ line }) => suppression.test(line) && !suppressionWithReason.test(line))
+          .map(({ where }) => `${where}: give the reason after a colon`),
+      ),
+    bad: {
+      "src/a.ts": `// ${"biome"}-ignore lint/style/useConst`,
+      "src/b.ts": `// ${"biome"}-ignore lint/style/useConst: <explanation>`,
+      "tests/c.test.ts": `// ${"@ts"}-expect-error`,
+      "db/d.ts": `/* ${"@ts"}-expect-error: */`,
+    },
+    good: {
+      "src/a.ts": `// ${"biome"}-ignore lint/style/useConst: the driver assigns to it`,
+      "src/b.ts": `// ${"@ts"}-expect-error: a caller without types may do this`,
+    },
+  },
+  {
+    name: "the type checker is not switched off",
+    offenders: (files) =>
+      files.filter(isTypeScript).flatMap((file) =>
+        linesOf(file)
+          .filter(({ line }) => /@ts[-](ignore|nocheck)|\bas\s+any\b(?!\s[a-z])|<any[>]/.test(line))
+          .map(({ where }) => `${where}: say the type, or unknown and a check`),
+      ),
+    bad: {
+      "src/a.ts": `// ${"@ts"}-ignore`,
+      "src/b.ts": `const x = y as${" "}any;`,
+      "tests/c.ts": `// ${"@ts"}-nocheck`,
+    },
+    good: { "src/a.ts": "const x = y as unknown; // as many as any other", "docs/a.md": `as${" "}any` },
+  },
+  {
+    name: "SQL stands in db/",
+    offenders: (files) =>
+      files
+        .filter(({ path }) => path.startsWith("src/"))
+        .filter(isTypeScript)
+        .flatMap(({ path, text }) =>
+          [...text.matchAll(sql)].map(
+            ({ index, 0: found }) =>
+              `${path}:${lineAt(text, index)}: ${JSON.stringify(found.slice(0, 40))} belongs in db/queries/`,
+          ),
+        ),
+    bad: {
+      "src/a.ts": "await orm.execute(sql`vacuum`);",
+      "src/b.ts": `run("insert into users values (1)");`,
+      "src/c.ts": "run(`\n  update users\n  set name = 'x'`);",
+      "src/d.ts": `run('DELETE FROM users');`,
+      "src/e.ts": "run(`select id\n  from users`);",
+      "src/f.ts": `run("with due as (select 1) ...");`,
+      "src/g.ts": `sql.raw("vacuum")`,
+    },
+    good: {
+      "src/a.ts": `title("Select what you need from the list"); title("update the settings");`,
+      "db/queries/a.ts": "sql`select id from users`",
+    },
+  },
+  {
+    name: "tests wait on signals and do not sleep",
+    offenders: (files) =>
+      files
+        .filter(({ path }) => path.startsWith("tests/") && path.endsWith(".test.ts"))
+        .flatMap((file) =>
+          linesOf(file)
+            .filter(({ line }) => sleep.test(line) && !/\/\/ bound:\s*\S/.test(line))
+            .map(({ where }) => `${where}: await a signal, or eventually()`),
+        ),
+    bad: {
+      "tests/a.test.ts": `await Bun${"."}sleep(100);`,
+      "tests/b.test.ts": `await new Promise((done) => setTimeout${"("}done, 100));`,
+      "tests/c.test.ts": `import { setTimeout } from "node:timers${"/"}promises";`,
+      "tests/d.test.ts": `setTimeout${"("}stop, 100); // bound:`,
+    },
+    good: {
+      "tests/a.test.ts": `setTimeout${"("}stop, 5_000); // bound: the server closes idle connections after 2 s`,
+      "tests/eventually.ts": `await Bun${"."}sleep(10);`,
+    },
+  },
+  {
+    name: "no file depends on one machine or on one registry",
+    offenders: (files) =>
+      files.flatMap((file) =>
+        linesOf(file).flatMap(({ where, line }) =>
+          [machinePath, registryHost].flatMap((pattern) => {
+            const [found] = pattern.exec(line) ?? [];
+            return found ? [`${where}: ${found}`] : [];
+          }),
+        ),
+      ),
+    bad: {
+      "src/a.ts": `read("${"/"}home/ana/carillon")`,
+      "README.md": `cd ${"/"}Users/ana`,
+      "deploy/b.sh": `cat ${"/"}root/.netrc`,
+      "k6/c.js": `open("C:${"\\"}Users")`,
+      "bun.lock": `https://${"registry."}npmjs.org/zod`,
+      "tests/services/kafka.ts": `https://${"repo1."}maven.org/maven2`,
+    },
+    good: {
+      "src/a.ts": `get("/v1/users/ana"); get("https://example.com/home/ana"); read("/etc/ssl")`,
+      "README.md": "npmjs, Maven, https://example.org",
+    },
+  },
+];
+
+const suppression = /biome[-]ignore|@ts[-]expect-error/;
+const suppressionWithReason = /(biome[-]ignore\S*\s[^:]+|@ts[-]expect-error):\s*[^\s<*]/;
+const sleep = /\bBun\.sleep(Sync)?\s*\(|\bsetTimeout\s*\(|timers\/promises/;
+/** A template of Drizzle's, or a string that starts as a statement does, in one case throughout. */
+const sql =
+  /\bsql(<[^>`]*>)?`|\bsql\.raw\(|["'`]\s*((insert\s+into|delete\s+from|update\s+\S+\s+set|select\s[^"'`]*\bfrom|with\s+\w+\s+as)\s|(INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\S+\s+SET|SELECT\s[^"'`]*\bFROM|WITH\s+\w+\s+AS)\s)/g;
+const machinePath = /(?<![\w.\-}])\/(home|Users|root|work)\/[\w.][^\s"'`)]*|\b[A-Z]:\\{1,2}Users/;
+const registryHost =
+  /\b(registry\.npmjs\.org|registry\.yarnpkg\.com|registry\.npmmirror\.com|npm\.pkg\.github\.com|repo1?\.maven(\.apache)?\.org|(proxy|sum)\.golang\.org|(files\.)?pythonhosted\.org|pypi\.org|crates\.io|rubygems\.org)\b/;
+
+const project = await filesOf(join(import.meta.dir, ".."));
+
+for (const { name, offenders, bad, good } of rules) {
+  test(name, () => {
+    expect(offenders(project)).toEqual([]);
+  });
+
+  describe(`the rule "${name}"`, () => {
+    test.each(Object.entries(bad))("notices %s", (path, text) => {
+      expect(offenders([{ path, text }])).toEqual([expect.stringContaining(path)]);
+    });
+
+    test.each(Object.entries(good))("allows %s", (path, text) => {
+      expect(offenders([{ path, text }])).toEqual([]);
+    });
+  });
+}
+
+function wrongImports({ path, text }: SourceFile): string[] {
+  const from = partOf(path);
+  if (!from) return [`${path}: no part of the design; add one to tests/tidy.test.ts`];
+  return new Bun.Transpiler({ loader: path.endsWith("x") ? "tsx" : "ts" })
+    .scanImports(text)
+    .filter((imported) => imported.path.startsWith("."))
+    .map((imported) => posix.join(posix.dirname(path), imported.path))
+    .filter((target) => !target.startsWith("node_modules/")) // A package's asset, embedded into the binary.
+    .filter((target) => {
+      const part = partOf(target)?.part;
+      return !part || (part !== from.part && !from.imports.includes(part));
+    })
+    .map(
+      (target) =>
+        `${path}: imports ${target}; ${from.part} may import ${from.imports.join(", ") || "nothing"}`,
+    );
+}
+
+function partOf(path: string) {
+  return parts.find((part) => part.path.test(path));
+}
+
+function isProduct({ path }: { path: string }): boolean {
+  return /^(src|db)\//.test(path);
+}
+
+function isTypeScript({ path }: SourceFile): boolean {
+  return /\.tsx?$/.test(path);
+}
+
+/** Declarations of modules (`*.d.ts`) import nothing when run. */
+function isModule(file: SourceFile): boolean {
+  return isTypeScript(file) && !file.path.endsWith(".d.ts");
+}
+
+function isCode({ path }: SourceFile): boolean {
+  return /\.(tsx?|jsx?|css|html|jsonc)$/.test(path);
+}
+
+function linesOf({ path, text }: SourceFile): { where: string; line: string }[] {
+  return text.split("\n").map((line, index) => ({ where: `${path}:${index + 1}`, line }));
+}
+
+function lineAt(text: string, index: number): number {
+  return text.slice(0, index).split("\n").length;
+}
+
+/** Every text file that git would track. Git itself is not asked: a bare machine may have none. */
+async function filesOf(root: string): Promise<SourceFile[]> {
+  const lines = (await Bun.file(join(root, ".gitignore")).text()).split("\n");
+  const patterns = lines.filter((line) => line && !/^[#!]/.test(line)).map((line) => line.replace(/\/$/, ""));
+  const ignored = [".git", ...patterns].map((pattern) => new Bun.Glob(pattern));
+
+  const walk = async (folder: string): Promise<SourceFile[]> => {
+    const entries = await readdir(join(root, folder), { withFileTypes: true });
+    const kept = entries.filter(({ name }) => !ignored.some((pattern) => pattern.match(name)));
+    const found = await Promise.all(
+      kept.map(async (entry) => {
+        const path = posix.join(folder, entry.name);
+        if (entry.isDirectory()) return walk(path);
+        const text = entry.isFile() ? await Bun.file(join(root, path)).text() : "\0";
+        return text.includes("\0") ? [] : [{ path, text }];
+      }),
+    );
+    return found.flat();
+  };
+  return walk(".");
+}
