@@ -135,18 +135,22 @@ export const attempts = pgTable(
 /**
  * What somebody must look at again at a time: a scheduled notification (`channel` is empty), a retry, or a
  * delivery under way, whose row is its lease. A row leaves when its delivery is closed. Small, so that the
- * big tables need no index on a column that changes.
+ * big tables need no index on a column that changes. Indexed by lane, so that none waits behind another.
  */
 export const due = pgTable(
   "due",
   {
     notificationId: uuid("notification_id").notNull(),
     channel: text("channel").notNull(),
+    priority: text("priority").notNull(),
     at: time("at").notNull(),
     /** A process works on it until `at`. */
     leased: boolean("leased").notNull(),
   },
-  (t) => [primaryKey({ columns: [t.notificationId, t.channel] }), index("due_at").on(t.at)],
+  (t) => [
+    primaryKey({ columns: [t.notificationId, t.channel] }),
+    index("due_lane").on(t.channel, t.priority, t.at),
+  ],
 );
 
 /** Failed deliveries, by project: listed and replayed without a scan of `deliveries`. */

@@ -1,9 +1,9 @@
 import { newId } from "../db/id.ts";
-import { migrate, NewerSchemaError } from "../db/migrate.ts";
+import { migrate, NewerSchemaError, newestVersion } from "../db/migrate.ts";
 import { ensurePartitions } from "../db/partitions.ts";
 import { keepSandboxMessage } from "../db/queries/sandbox.ts";
 import { createMemoryCache } from "./adapters/cache-memory.ts";
-import { type DataFolder, openDataFolder } from "./adapters/data-folder.ts";
+import { type DataFolder, inspectDataFolder, openDataFolder } from "./adapters/data-folder.ts";
 import { openPgliteDatabase } from "./adapters/database-pglite.ts";
 import { createMemoryEventLog } from "./adapters/event-log-memory.ts";
 import {
@@ -65,10 +65,12 @@ const defaultConcurrency = 16;
 /** What a provider may take beyond its own time-out before an attempt is given up. */
 const attemptSlackMs = 5000;
 
+const systemClock: Clock = { now: () => Date.now() };
+
 /** Opens everything, migrates, and starts the pipeline. Throws a StartError that says what to do. */
 export async function createApp(
   config: Config,
-  { dev, clock = { now: () => Date.now() }, write }: AppOptions,
+  { dev, clock = systemClock, write }: AppOptions,
 ): Promise<App> {
   const telemetry = createTelemetry({ level: config.logLevel, ...(write ? { write } : {}) });
   const { db, migrated, release } = await openDatabase(config, clock);
@@ -158,12 +160,29 @@ async function openDatabase(config: Config, clock: Clock): Promise<OpenDatabase>
   }
 }
 
+/** The database alone, for a command that needs no pipeline. Throws a StartError while a service runs on it. */
+export async function withDatabase<T>(
+  config: Config,
+  use: (open: { db: Database; clock: Clock; migrated: number[] }) => Promise<T>,
+): Promise<T> {
+  const { db, migrated, release } = await openDatabase(config, systemClock);
+  try {
+    return await use({ db, clock: systemClock, migrated });
+  } finally {
+    await db.close();
+    release();
+  }
+}
+
+/** What a start would find of its data, without starting. */
+export const inspectData = ({ dataDir }: Pick<Config, "dataDir">) => inspectDataFolder(dataDir);
+
 /** Brings the schema up to date, and makes the partitions that the first request needs. */
 export async function prepareDatabase(db: Database, folder: DataFolder, clock: Clock): Promise<number[]> {
   try {
     const migrated = await migrate(db.orm);
     await ensurePartitions(db.orm, clock.now());
-    folder.markComplete();
+    folder.markComplete(newestVersion);
     return migrated;
   } catch (error) {
     await db.close();
@@ -236,10 +255,7 @@ function watch({ telemetry, log, accept, sweep }: Pick<App, "telemetry" | "log" 
   telemetry.gauge("carillon_accept_waiting", "Requests that wait to be stored", [], () => [
     [{}, accept.waiting()],
   ]);
-  telemetry.gauge("carillon_due_waiting", "Rows that are due and not taken yet", [], () => [
-    [{}, sweep.backlog().waiting],
-  ]);
-  telemetry.gauge("carillon_due_oldest_seconds", "For how long the oldest of them has been due", [], () => [
-    [{}, sweep.backlog().oldestSeconds],
+  telemetry.gauge("carillon_due_oldest_seconds", "For how long the oldest due row has waited", [], () => [
+    [{}, sweep.oldestDueSeconds()],
   ]);
 }

@@ -12,6 +12,7 @@ const serverBodyMaxBytes = 128 * 1024 * 1024;
 
 /** How long requests under way may take to end after SIGTERM, in milliseconds. */
 const requestGraceMs = 2000;
+const requestPollMs = 5;
 
 export interface Service {
   app: App;
@@ -23,8 +24,9 @@ export interface Service {
 export async function startService(config: Config, { dev }: { dev: boolean }): Promise<Service> {
   const startedMs = performance.now();
   const app = await createApp(config, { dev });
+  const server = await listen(app, config);
+  // Only now: the key that a failed start made would never have been shown.
   const madeKey = await ensureAdminKey(app, config.adminKey);
-  const server = listen(app, config);
   const url = `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${server.port}`;
   const readyMs = Math.round(performance.now() - startedMs);
   console.log(greeting({ app, url, readyMs, key: madeKey?.secret ?? null }));
@@ -33,15 +35,22 @@ export async function startService(config: Config, { dev }: { dev: boolean }): P
     url,
     async stop() {
       app.stopping = true;
-      const ended = server.stop();
-      await Promise.race([ended, Bun.sleep(requestGraceMs)]);
+      // Its promise waits for idle kept-alive connections, too: the requests are what is waited for here.
+      void server.stop();
+      await requestsEnded(server);
       await app.stop();
       await server.stop(true);
     },
   };
 }
 
-function listen(app: App, { host, port }: Config) {
+/** Resolves once no request is under way, or after the grace. */
+async function requestsEnded(server: { pendingRequests: number }): Promise<void> {
+  const deadlineMs = performance.now() + requestGraceMs;
+  while (server.pendingRequests > 0 && performance.now() < deadlineMs) await Bun.sleep(requestPollMs);
+}
+
+async function listen(app: App, { host, port }: Config) {
   const { fetch } = createServer(app);
   try {
     return Bun.serve({
@@ -52,11 +61,25 @@ function listen(app: App, { host, port }: Config) {
       fetch: (request, server) => fetch(request, { requestIP: (of: Request) => server.requestIP(of) }),
     });
   } catch (error) {
+    await app.stop();
     throw new StartError(
-      `Cannot listen on ${host}:${port}: ${(error as Error).message}. Set PORT or HOST to something free.`,
+      `Cannot listen on ${host}:${port}: ${listenFault(error)}. Set PORT or HOST to something free.`,
     );
   }
 }
+
+/** Why an address could not be taken, in words. */
+export function listenFault(error: unknown): string {
+  const { code = "", message } = error as { code?: string; message: string };
+  return listenFaults[code] ?? message.replace(/\.$/, "");
+}
+
+const listenFaults: Record<string, string> = {
+  EADDRINUSE: "another process listens there",
+  EACCES: "this user may not listen there (ports below 1024 are the system's)",
+  EADDRNOTAVAIL: "this machine has no such address",
+  EINVAL: "there is no such address",
+};
 
 interface Greeting {
   app: App;

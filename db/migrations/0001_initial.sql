@@ -89,11 +89,12 @@ create table attempts_default partition of attempts default;
 create table due (
   notification_id uuid not null,
   channel text not null,
+  priority text not null,
   at timestamptz not null,
   leased boolean not null,
   primary key (notification_id, channel)
 ) with (fillfactor = 70);
-create index due_at on due (at);
+create index due_lane on due (channel, priority, at);
 
 create table dead_letters (
   project_id uuid not null,

@@ -1,14 +1,14 @@
-import { and, eq, inArray, type SQL, sql } from "drizzle-orm";
-import { parseDeliveryId } from "../id.ts";
-import { type Page, pageOf } from "../page.ts";
-import { attempts, deliveries } from "../schema.ts";
-import { type Drizzle, prepared, statement } from "../statement.ts";
+import { sql } from "drizzle-orm";
+import type { deliveries } from "../schema.ts";
+import { statement } from "../statement.ts";
+import type { NotificationRow } from "./notifications.ts";
 
 const p = sql.placeholder;
 
 export type DeliveryRow = typeof deliveries.$inferSelect;
 export type DeliveryStatus = DeliveryRow["status"];
-export type AttemptRow = typeof attempts.$inferSelect;
+
+type Priority = NotificationRow["priority"];
 
 export interface PlanColumns {
   /** The notifications of the batch, sorted; `first` and `last` bound them, so that only their days are probed. */
@@ -46,7 +46,7 @@ export const insertPlans = statement<
       update notifications n set status = t.status, reason = t.reason
       from unnest(${p("ids")}::uuid[], ${p("statuses")}::text[], ${p("reasons")}::text[]) as t (id, status, reason)
       where n.id = t.id and n.id between ${p("first")} and ${p("last")} and n.status in ('pending', 'scheduled')
-      returning n.id
+      returning n.id, n.priority
     ), inserted as (
       insert into deliveries (notification_id, channel, project_id, user_id, status, reason, tries, updated_at)
       select d.notification_id, d.channel, d.project_id, d.user_id, d.status, d.reason, 0, ${p("now")}::timestamptz
@@ -59,12 +59,13 @@ export const insertPlans = statement<
       on conflict do nothing
       returning notification_id, channel, status
     ), leased as (
-      insert into due (notification_id, channel, at, leased)
-      select notification_id, channel,
+      insert into due (notification_id, channel, priority, at, leased)
+      select notification_id, channel, planned.priority,
         case when channel = any(${p("fullChannels")}::text[]) then ${p("now")}::timestamptz
           else ${p("leaseUntil")}::timestamptz end,
         not channel = any(${p("fullChannels")}::text[])
-      from inserted where status = 'queued'
+      from inserted join planned on planned.id = inserted.notification_id
+      where status = 'queued'
       on conflict do nothing
     ), released as (
       delete from due where channel = '' and notification_id = any(${p("scheduledIds")}::uuid[])
@@ -178,8 +179,10 @@ export const recordOutcomes = statement<
         and d.notification_id between ${p("first")} and ${p("last")} and d.status = 'sending'
       returning d.notification_id, d.channel, d.status, d.project_id, t.retry_at
     ), waiting as (
-      insert into due (notification_id, channel, at, leased)
-      select notification_id, channel, retry_at, false from moved where status = 'retrying'
+      insert into due (notification_id, channel, priority, at, leased)
+      select m.notification_id, m.channel, n.priority, m.retry_at, false
+      from moved m join notifications n on n.id = m.notification_id
+      where m.status = 'retrying' and n.id between ${p("first")} and ${p("last")}
       on conflict (notification_id, channel) do update set at = excluded.at, leased = false
     ), released as (
       delete from due using moved m
@@ -192,86 +195,10 @@ export const recordOutcomes = statement<
     select notification_id, channel, status from moved`,
 );
 
-const deliveriesOfNotification = prepared((db) =>
-  db
-    .select()
-    .from(deliveries)
-    .where(eq(deliveries.notificationId, p("id")))
-    .orderBy(deliveries.channel)
-    .prepare("deliveriesOfNotification"),
-);
-
-const attemptsOfNotification = prepared((db) =>
-  db
-    .select()
-    .from(attempts)
-    .where(eq(attempts.notificationId, p("id")))
-    .orderBy(attempts.id)
-    .prepare("attemptsOfNotification"),
-);
-
-export interface Timeline {
-  deliveries: DeliveryRow[];
-  attempts: AttemptRow[];
-}
-
-/** A notification's deliveries with every attempt, oldest first. */
-export async function timelineOf(db: Drizzle, id: string): Promise<Timeline> {
-  return {
-    deliveries: await deliveriesOfNotification(db).execute({ id }),
-    attempts: await attemptsOfNotification(db).execute({ id }),
-  };
-}
-
-export interface DeliveryFilter {
-  projectId: string;
-  userId?: string | undefined;
-  status?: string | undefined;
-  channel?: string | undefined;
-}
-
-/** Ordered by notification. Failed ones are found by way of `dead_letters`, however many others there are. */
-export async function listDeliveries(
-  db: Drizzle,
-  { projectId, userId, status, channel }: DeliveryFilter,
-  page: Page,
-): Promise<Timeline> {
-  const { bounds, tail } = pageOf(
-    [sql`${deliveries.notificationId}`, sql`${deliveries.channel}`],
-    page,
-    (id) => {
-      const at = parseDeliveryId(id);
-      return sql`${at?.notificationId}::uuid, ${at?.channel}`;
-    },
-  );
-  const conditions: SQL[] = [eq(deliveries.projectId, projectId), bounds];
-  if (userId !== undefined) conditions.push(eq(deliveries.userId, userId));
-  if (channel !== undefined) conditions.push(sql`${deliveries.channel} = ${channel}`);
-  if (status !== undefined) conditions.push(sql`${deliveries.status} = ${status}`);
-  if (status === "failed") {
-    conditions.push(sql`(${deliveries.notificationId}, ${deliveries.channel}) in
-      (select notification_id, channel from dead_letters where project_id = ${projectId})`);
-  }
-  const found = await db
-    .select()
-    .from(deliveries)
-    .where(sql`${and(...conditions)} ${tail}`);
-  const ids = [...new Set(found.map(({ notificationId }) => notificationId))];
-  const tried =
-    ids.length === 0
-      ? []
-      : await db
-          .select()
-          .from(attempts)
-          .where(inArray(attempts.notificationId, ids))
-          .orderBy(attempts.notificationId, attempts.id);
-  return { deliveries: found, attempts: tried };
-}
-
 /** A dead letter is sent again, from the start of its retry schedule. Gives nothing where it was no dead letter. */
 export const replayDelivery = statement<
   { projectId: string; notificationId: string; channel: string; now: string; leaseUntil: string },
-  { notification_id: string }
+  { priority: Priority }
 >(
   "replayDelivery",
   sql`
@@ -284,11 +211,13 @@ export const replayDelivery = statement<
       delete from dead_letters l using raised r
       where l.project_id = r.project_id and l.notification_id = r.notification_id and l.channel = r.channel
     ), leased as (
-      insert into due (notification_id, channel, at, leased)
-      select notification_id, channel, ${p("leaseUntil")}::timestamptz, true from raised
+      insert into due (notification_id, channel, priority, at, leased)
+      select notification_id, channel, priority, ${p("leaseUntil")}::timestamptz, true
+      from raised join notifications on id = notification_id
       on conflict (notification_id, channel) do update set at = excluded.at, leased = true
     ), reopened as (
       update notifications n set status = 'processing', reason = null from raised r where n.id = r.notification_id
+      returning n.priority
     )
-    select notification_id from raised`,
+    select priority from reopened`,
 );

@@ -1,11 +1,12 @@
 import { sql } from "drizzle-orm";
 import { statement } from "../statement.ts";
+import type { NotificationRow } from "./notifications.ts";
 
 const p = sql.placeholder;
 
-/** Scheduled notifications whose time has come; leased, so that one sweep at a time publishes them. */
+/** Scheduled notifications of a lane whose time has come; leased, so that one sweep at a time publishes them. */
 export const takeDueNotifications = statement<
-  { now: string; leaseUntil: string; limit: number },
+  { priority: string; now: string; leaseUntil: string; limit: number },
   { notification_id: string }
 >(
   "takeDueNotifications",
@@ -13,18 +14,26 @@ export const takeDueNotifications = statement<
     update due set at = ${p("leaseUntil")}::timestamptz, leased = true
     where (notification_id, channel) in (
       select notification_id, channel from due
-      where at <= ${p("now")}::timestamptz and channel = ''
+      where at <= ${p("now")}::timestamptz and channel = '' and priority = ${p("priority")}
       order by at limit ${p("limit")}::int for update skip locked
     )
     returning notification_id`,
 );
 
 /**
- * Deliveries on a channel that are due: retries, what found its queue full, and what a process took and did
+ * Deliveries of a lane on a channel that are due: retries, what found its queue full, and what a process took and did
  * not finish before its lease ran out. The latter may have been sent, so an ambiguous attempt says so.
  */
 export const takeDueDeliveries = statement<
-  { channel: string; provider: string; now: string; leaseUntil: string; limit: number; answer: string },
+  {
+    channel: string;
+    priority: string;
+    provider: string;
+    now: string;
+    leaseUntil: string;
+    limit: number;
+    answer: string;
+  },
   { notification_id: string }
 >(
   "takeDueDeliveries",
@@ -33,7 +42,7 @@ export const takeDueDeliveries = statement<
       update due set at = ${p("leaseUntil")}::timestamptz, leased = true
       where (notification_id, channel) in (
         select notification_id, channel from due
-        where at <= ${p("now")}::timestamptz and channel = ${p("channel")}
+        where at <= ${p("now")}::timestamptz and channel = ${p("channel")} and priority = ${p("priority")}
         order by at limit ${p("limit")}::int for update skip locked
       )
       returning notification_id, channel
@@ -57,13 +66,26 @@ export const releaseLeases = statement<{ now: string }, { notification_id: strin
   sql`update due set at = ${p("now")}::timestamptz, leased = false where leased returning notification_id`,
 );
 
-/** How much waits, and since when: for the metrics. */
-export const dueBacklog = statement<{ now: string }, { waiting: number; oldest_seconds: number }>(
-  "dueBacklog",
+/**
+ * What waits, by channel (empty: scheduled notifications) and lane: only those with something due, with the
+ * time of their oldest row. A probe of the index for each.
+ */
+export const dueLanes = statement<
+  { channels: string[]; priorities: string[]; now: string },
+  { channel: string; priority: NotificationRow["priority"]; overdue_seconds: number }
+>(
+  "dueLanes",
   sql`
-    select count(*)::int as waiting,
-      coalesce(extract(epoch from ${p("now")}::timestamptz - min(at)), 0)::float8 as oldest_seconds
-    from due where at <= ${p("now")}::timestamptz`,
+    select c.channel, l.priority,
+      extract(epoch from ${p("now")}::timestamptz - oldest.at)::float8 as overdue_seconds
+    from unnest(${p("channels")}::text[]) c (channel)
+    cross join unnest(${p("priorities")}::text[]) with ordinality l (priority, rank)
+    cross join lateral (
+      select at from due
+      where channel = c.channel and priority = l.priority and at <= ${p("now")}::timestamptz
+      order by at limit 1
+    ) oldest
+    order by l.rank`,
 );
 
 export const readSweepMark = statement<Record<string, never>, { notification_id: string }>(

@@ -51,6 +51,12 @@ export const listKeys = statement<{ project: string }, KeyRow>(
     where pr.name = ${p("project")} order by k.id desc`,
 );
 
+/** Holds a project: of two requests that revoke each other's key, the second one sees what the first did. */
+export const lockProject = statement<{ project: string }>(
+  "lockProject",
+  sql`select from projects where name = ${p("project")} order by id for update`,
+);
+
 /** Revoking again changes nothing. Gives the key with its hash. */
 export const revokeKey = statement<
   { project: string; id: string; now: string },

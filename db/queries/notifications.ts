@@ -39,8 +39,8 @@ export const insertNotifications = statement<NotificationColumns & Record<string
         ${p("expiresAt")}::timestamptz[]
       ) as t (id, project_id, user_id, priority, status, channels, title, body, data, metadata, send_at, expires_at)
     ), scheduled as (
-      insert into due (notification_id, channel, at, leased)
-      select id, '', send_at, false from given where status = 'scheduled'
+      insert into due (notification_id, channel, priority, at, leased)
+      select id, '', priority, send_at, false from given where status = 'scheduled'
     )
     insert into notifications
       (id, project_id, user_id, priority, status, channels, title, body, data, metadata, send_at, expires_at)

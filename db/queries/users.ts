@@ -93,8 +93,9 @@ export interface Erased {
 
 /**
  * Erases what is personal of a user: the profile, the content of every notification, what providers
- * answered, what the sandbox kept. What has not left is cancelled. Ids, times and states stay, as the record
- * of what happened.
+ * answered, what the sandbox kept. What has not left is cancelled, dead letters included, since there is
+ * nothing left to send again. Ids, times and states stay, as the record of what happened. Erasing again
+ * finds nothing: no title is empty otherwise.
  */
 export const eraseUser = statement<{ projectId: string; id: string; now: string }, Erased>(
   "eraseUser",
@@ -105,11 +106,11 @@ export const eraseUser = statement<{ projectId: string; id: string; now: string 
       update notifications set title = '', body = '', data = null, metadata = null,
         reason = case when status in ('pending', 'scheduled') then 'user_erased' else reason end,
         status = case when status in ('pending', 'scheduled') then 'cancelled' else status end
-      where project_id = ${p("projectId")} and user_id = ${p("id")}
+      where project_id = ${p("projectId")} and user_id = ${p("id")} and title <> ''
       returning id
     ), stopped as (
       update deliveries set status = 'cancelled', reason = 'user_erased', updated_at = ${p("now")}::timestamptz
-      from emptied where deliveries.notification_id = emptied.id and status in ('queued', 'retrying')
+      from emptied where deliveries.notification_id = emptied.id and status in ('queued', 'retrying', 'failed')
       returning notification_id, channel
     ), unburied as (
       delete from dead_letters using emptied

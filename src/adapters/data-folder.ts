@@ -1,6 +1,6 @@
 import { Database as Sqlite } from "bun:sqlite";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { StartError } from "../errors.ts";
 
 export interface DataFolder {
@@ -9,8 +9,8 @@ export interface DataFolder {
   databasePath: string;
   /** No complete database was in it yet. */
   isNew: boolean;
-  /** Says that the database is complete: until then the next start begins anew. */
-  markComplete(): void;
+  /** Says that the database is complete, and its schema's version: until then the next start begins anew. */
+  markComplete(schemaVersion: number): void;
   release(): void;
 }
 
@@ -25,11 +25,9 @@ export function openDataFolder(folder: string): DataFolder {
   } catch (error) {
     throw new StartError(`DATA_DIR=${path} cannot be made: ${(error as Error).message}`);
   }
-  const ownerFile = join(path, "process");
-  const lock = takeLock(path, ownerFile);
+  const { ownerFile, lockFile, databasePath, completeFile } = filesIn(path);
+  const lock = takeLock(path, lockFile, ownerFile);
   writeFileSync(ownerFile, String(process.pid));
-  const databasePath = join(path, "postgres");
-  const completeFile = join(path, "complete");
   const isNew = !existsSync(completeFile);
   if (isNew && existsSync(databasePath)) {
     // A first start was cut off. Nothing was accepted on it, but deleting is not ours to do.
@@ -39,26 +37,83 @@ export function openDataFolder(folder: string): DataFolder {
     path,
     databasePath,
     isNew,
-    markComplete: () => writeFileSync(completeFile, ""),
+    markComplete: (schemaVersion) => writeFileSync(completeFile, `${schemaVersion}\n`),
     release: () => lock.close(),
   };
 }
 
-function takeLock(path: string, ownerFile: string): Sqlite {
+const filesIn = (path: string) => ({
+  lockFile: join(path, "lock"),
+  ownerFile: join(path, "process"),
+  completeFile: join(path, "complete"),
+  databasePath: join(path, "postgres"),
+});
+
+function takeLock(path: string, lockFile: string, ownerFile: string): Sqlite {
   let lock: Sqlite | undefined;
   try {
-    lock = new Sqlite(join(path, "lock"), { create: true });
+    lock = new Sqlite(lockFile, { create: true });
     lock.run("pragma locking_mode = exclusive");
     lock.run("begin exclusive");
     return lock;
   } catch (error) {
     lock?.close();
     if ((error as { code?: string }).code === "SQLITE_BUSY") {
-      const owner = existsSync(ownerFile) ? ` (process ${readFileSync(ownerFile, "utf8").trim()})` : "";
       throw new StartError(
-        `The data folder ${path} is in use by another Carillon${owner}. Stop that one, or set DATA_DIR to another folder.`,
+        `The data folder ${path} is in use by another Carillon (${ownerIn(ownerFile)}). Stop that one, or set DATA_DIR to another folder.`,
       );
     }
     throw new StartError(`The data folder ${path} cannot be locked: ${(error as Error).message}`);
+  }
+}
+
+const ownerIn = (ownerFile: string) =>
+  existsSync(ownerFile) ? `process ${readFileSync(ownerFile, "utf8").trim()}` : "a process that is not known";
+
+export interface FoundDataFolder {
+  path: string;
+  /** Where it lies: itself, or the closest folder above it that exists. */
+  closest: string;
+  /** Who has it open, such as "process 4711". */
+  usedBy: string | null;
+  /** `incomplete`: the first start was cut off; `lost`: it was complete, and its PostgreSQL files are gone. */
+  database: "none" | "incomplete" | "complete" | "lost";
+  /** As the last start noted it. */
+  schemaVersion: number | null;
+  /** When it was last started. */
+  startedAtMs: number | null;
+}
+
+/** What there is of a data folder, found without changing it. Throws what the file system says. */
+export function inspectDataFolder(folder: string): FoundDataFolder {
+  const path = resolve(folder);
+  const { ownerFile, lockFile, databasePath, completeFile } = filesIn(path);
+  let closest = path;
+  while (!existsSync(closest)) closest = dirname(closest);
+  const complete = existsSync(completeFile);
+  const files = existsSync(join(databasePath, "PG_VERSION"));
+  const noted = complete ? readFileSync(completeFile, "utf8").trim() : "";
+  return {
+    path,
+    closest,
+    usedBy: isLocked(lockFile) ? ownerIn(ownerFile) : null,
+    database: complete ? (files ? "complete" : "lost") : files ? "incomplete" : "none",
+    schemaVersion: /^\d+$/.test(noted) ? Number(noted) : null,
+    startedAtMs: existsSync(ownerFile) ? statSync(ownerFile).mtimeMs : null,
+  };
+}
+
+/** Reads under the lock, and so neither takes it nor makes a file. */
+function isLocked(lockFile: string): boolean {
+  if (!existsSync(lockFile)) return false;
+  const lock = new Sqlite(lockFile, { readonly: true });
+  try {
+    lock.query("select count(*) from sqlite_master").get();
+    return false;
+  } catch (error) {
+    if ((error as { code?: string }).code === "SQLITE_BUSY") return true;
+    throw error;
+  } finally {
+    lock.close();
   }
 }

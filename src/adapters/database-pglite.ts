@@ -2,17 +2,15 @@ import { PGlite } from "@electric-sql/pglite";
 import initdbWasm from "@electric-sql/pglite/initdb.wasm" with { type: "file" };
 import bundleData from "@electric-sql/pglite/pglite.data" with { type: "file" };
 import postgresWasm from "@electric-sql/pglite/pglite.wasm" with { type: "file" };
-import { sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/pglite";
+import { vacuum } from "../../db/maintenance.ts";
 import preparedFolder from "../../node_modules/@electric-sql/pglite-prepopulatedfs/dist/prepopulatedfs.tgz" with {
   type: "file",
 };
 import { StartError } from "../errors.ts";
 import type { Database } from "../ports.ts";
 import type { DataFolder } from "./data-folder.ts";
-
-/** Tables whose rows come and go. PGlite has no autovacuum: without this, their dead rows would stay. */
-const churned = ["due", "dead_letters", "idempotency_keys", "users"];
+import { withPreparedStatements } from "./pglite-statements.ts";
 
 /**
  * PostgreSQL in this process (PGlite), on a folder that nobody else has open. One connection: statements
@@ -21,19 +19,18 @@ const churned = ["due", "dead_letters", "idempotency_keys", "users"];
  */
 export async function openPgliteDatabase(folder: DataFolder): Promise<Database> {
   const compiled = async (path: string) => WebAssembly.compile(await Bun.file(path).arrayBuffer());
-  const [pgliteWasmModule, initdbWasmModule] = await Promise.all([
-    compiled(postgresWasm),
-    compiled(initdbWasm),
-  ]);
   let client: PGlite;
   try {
+    const [pgliteWasmModule, initdbWasmModule] = await Promise.all([
+      compiled(postgresWasm),
+      compiled(initdbWasm),
+      folder.isNew ? unpack(preparedFolder, folder.databasePath) : undefined,
+    ]);
     client = await PGlite.create({
       dataDir: folder.databasePath,
       fsBundle: Bun.file(bundleData),
       pgliteWasmModule,
       initdbWasmModule,
-      // An empty database, made beforehand: initdb would take 5 s of the first start.
-      ...(folder.isNew ? { loadDataDir: Bun.file(preparedFolder) } : {}),
     });
   } catch (error) {
     throw new StartError(
@@ -41,14 +38,16 @@ export async function openPgliteDatabase(folder: DataFolder): Promise<Database> 
         "Is the disk full, or the folder from another version of PostgreSQL?",
     );
   }
-  const orm = drizzle(client);
+  const orm = drizzle(withPreparedStatements(client) as PGlite);
   return {
     orm,
     exclusive: true,
-    async maintain() {
-      for (const table of churned) await orm.execute(sql.raw(`vacuum (analyze) ${table}`));
-      await orm.execute(sql`analyze notifications, deliveries, attempts`);
-    },
+    maintain: () => vacuum(orm),
     close: () => client.close(),
   };
+}
+
+/** An empty database, made beforehand: initdb would take 5 s of the first start, this takes 0.3 s. */
+async function unpack(archive: string, into: string): Promise<void> {
+  await new Bun.Archive(await Bun.file(archive).bytes()).extract(into);
 }

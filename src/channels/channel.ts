@@ -87,3 +87,6 @@ export function addressOf(user: Profile, channel: Channel): string | null {
 
 /** The longest provider answer that is kept, in characters. */
 export const answerMaxChars = 500;
+
+/** The longest wait that a provider can ask for, with Retry-After or otherwise. */
+export const retryAfterMaxMs = 24 * 60 * 60 * 1000;

@@ -1,14 +1,11 @@
 import { createHmac } from "node:crypto";
-import type { Message } from "./channel.ts";
+import { type Message, retryAfterMaxMs } from "./channel.ts";
 
 /** The outbound webhook, by Standard Webhooks 1.0 (https://www.standardwebhooks.com). */
 
 const secretPrefix = "whsec_";
 const secretMinBytes = 24;
 const secretMaxBytes = 64;
-
-/** The longest wait that a receiver can ask for with Retry-After. */
-export const retryAfterMaxMs = 24 * 60 * 60 * 1000;
 
 export interface WebhookRequest {
   headers: Record<string, string>;

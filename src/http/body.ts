@@ -36,11 +36,10 @@ const tooLarge = (limitBytes: number) =>
     headers: { connection: "close" },
   });
 
-/** JSON (RFC 8259) whose every text can be stored: no NUL, no half of a surrogate pair. */
+/** JSON (RFC 8259). Whether all of it can be stored is asked of the parts that will be. */
 export function parseJson(bytes: Uint8Array): unknown {
-  let value: unknown;
   try {
-    value = JSON.parse(utf8.decode(bytes));
+    return JSON.parse(utf8.decode(bytes));
   } catch (error) {
     // The parser's own stack ran out: nested beyond any use.
     if (error instanceof RangeError) throw tooDeep();
@@ -49,10 +48,16 @@ export function parseJson(bytes: Uint8Array): unknown {
       `The body could not be read as JSON: ${(error as Error).message}`,
     );
   }
+}
+
+/**
+ * Refuses what could not be stored and read back as it came: a NUL, half of a surrogate pair, a number that
+ * became infinite, the key `__proto__`, and nesting beyond any use. `pointer` is where the value stands.
+ */
+export function requireStorable(value: unknown, pointer: string): void {
   const faults: Fault[] = [];
-  examine(value, "#", 0, faults);
+  examine(value, pointer, 0, faults);
   if (faults.length > 0) throw validationError(faults);
-  return value;
 }
 
 const tooDeep = () =>
@@ -62,11 +67,8 @@ const tooDeep = () =>
 const faultsMax = 20;
 
 function examine(value: unknown, pointer: string, depth: number, faults: Fault[]): void {
-  if (typeof value === "string") {
-    const detail = textFault(value);
-    if (detail !== null && faults.length < faultsMax) faults.push({ pointer, detail });
-    return;
-  }
+  const detail = scalarFault(value);
+  if (detail !== null && faults.length < faultsMax) faults.push({ pointer, detail });
   if (typeof value !== "object" || value === null) return;
   if (depth >= depthMax) throw tooDeep();
   if (Array.isArray(value)) {
@@ -75,15 +77,24 @@ function examine(value: unknown, pointer: string, depth: number, faults: Fault[]
     }
     return;
   }
-  for (const key in value) {
-    if (textFault(key) !== null && faults.length < faultsMax) {
-      faults.push({ pointer, detail: "has a key with a NUL character or half of a surrogate pair" });
+  for (const key of Object.keys(value)) {
+    const keyDetail = key === "__proto__" ? "is named __proto__, which is not taken" : textFault(key);
+    if (keyDetail !== null && faults.length < faultsMax) {
+      faults.push({ pointer, detail: `has a key that ${keyDetail}` });
     }
     examine((value as Record<string, unknown>)[key], `${pointer}/${pointerPart(key)}`, depth + 1, faults);
   }
 }
 
-function textFault(text: string): string | null {
+function scalarFault(value: unknown): string | null {
+  if (typeof value === "string") return textFault(value);
+  // JSON has no word for it, so it was written as a number beyond what a double can hold.
+  if (typeof value === "number" && !Number.isFinite(value)) return "is a number too large to be kept";
+  return null;
+}
+
+/** Why a text cannot be stored, or null where it can. */
+export function textFault(text: string): string | null {
   if (text.includes("\0")) return "contains a NUL character, which cannot be stored";
   if (!text.isWellFormed()) return "contains half of a surrogate pair, which is no character";
   return null;

@@ -1,17 +1,17 @@
 import { z } from "zod";
 import { deliveryIdOf, parseDeliveryId } from "../../db/id.ts";
-import { listDeliveries, replayDelivery, timelineOf } from "../../db/queries/deliveries.ts";
+import { replayDelivery } from "../../db/queries/deliveries.ts";
 import { getNotification } from "../../db/queries/notifications.ts";
-import { channels, type ExternalChannel } from "../channels/channel.ts";
+import { listDeliveries, timelineOf } from "../../db/queries/timelines.ts";
+import type { ExternalChannel } from "../channels/channel.ts";
 import { ClientError } from "../errors.ts";
 import { iso } from "../pipeline/time.ts";
 import { pageFrom, pageReply } from "./cursor.ts";
 import * as examples from "./examples.ts";
+import { channel, isDeliveryId, userId } from "./fields.ts";
 import { operation } from "./operation.ts";
-import { channel, deliveryStatus, listQuery, userId } from "./schemas.ts";
+import { deliveryParams, deliveryStatus, listQuery } from "./schemas.ts";
 import { deliveryView, viewOfDeliveries } from "./views.ts";
-
-const isDeliveryId = (id: string) => parseDeliveryId(id) !== null;
 
 const list = operation({
   id: "listDeliveries",
@@ -55,7 +55,7 @@ const replay = operation({
   summary: "Send a failed delivery again",
   description: "It starts its retry schedule anew; what was tried before stays on record.",
   scope: "send",
-  params: z.strictObject({ id: z.string().max(64) }),
+  params: deliveryParams,
   status: 202,
   answer: deliveryView,
   examples: { params: { id: examples.failedDelivery.id }, answer: examples.replayed },
@@ -64,15 +64,15 @@ const replay = operation({
     const found = parseDeliveryId(params.id);
     const missing = new ClientError(
       "delivery_not_found",
-      `No delivery ${params.id.slice(0, 64)} belongs to this key's project.`,
+      `No delivery ${params.id} belongs to this key's project.`,
     );
-    if (found === null || !channels.some((known) => known === found.channel)) throw missing;
+    if (found === null) throw missing;
     const { notificationId } = found;
     const { orm } = app.db;
     const owner = await getNotification(orm, { id: notificationId, projectId: caller.project_id });
     if (owner === undefined) throw missing;
     const nowMs = app.clock.now();
-    const raised = await replayDelivery(orm, {
+    const [raised] = await replayDelivery(orm, {
       projectId: caller.project_id,
       notificationId,
       channel: found.channel,
@@ -82,13 +82,13 @@ const replay = operation({
     const timeline = await timelineOf(orm, notificationId);
     const view = viewOfDeliveries(timeline).find(({ channel }) => channel === found.channel);
     if (view === undefined) throw missing;
-    if (raised.length === 0) {
+    if (raised === undefined) {
       throw new ClientError(
         "not_replayable",
         `This delivery is ${view.status}; only a failed one can be sent again.`,
       );
     }
-    app.deliver.offer(found.channel as ExternalChannel, [notificationId]);
+    app.deliver.offer(found.channel as ExternalChannel, raised.priority, [notificationId]);
     return { data: view };
   },
 });

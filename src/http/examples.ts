@@ -15,21 +15,19 @@ export const notificationInput = {
   metadata: { order: 42 },
 };
 
-const notification = {
+export const accepted = {
   id: notificationId,
   user_id: userId,
-  reason: null,
+  status: "pending",
   priority: "high",
   channels: null,
-  ...content,
-  data: null,
-  metadata: { order: 42 },
   created_at: createdAt,
   send_at: null,
   expires_at: null,
 };
 
-export const accepted = { ...notification, status: "pending" };
+const notification = { ...accepted, reason: null, ...content, data: null, metadata: { order: 42 } };
+
 export const sent = { ...notification, status: "sent" };
 
 export const bulkAnswer = [

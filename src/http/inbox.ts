@@ -123,7 +123,7 @@ const markAll = operation({
   },
 });
 
-/** What was read was seen, too. */
+/** What was read was seen, and what was not seen was not read. */
 function marksOf({
   seen,
   read,
@@ -133,7 +133,11 @@ function marksOf({
   read?: boolean | undefined;
   archived?: boolean | undefined;
 }) {
-  return { seen: seen ?? (read === true ? true : null), read: read ?? null, archived: archived ?? null };
+  return {
+    seen: read === true ? true : (seen ?? null),
+    read: read ?? (seen === false ? false : null),
+    archived: archived ?? null,
+  };
 }
 
 export const inboxOperations = [list, count, mark, markAll];

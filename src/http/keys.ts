@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { countAdminKeys, listKeys, revokeKey } from "../../db/queries/keys.ts";
+import { type KeyRow, listKeys, lockProject, revokeKey } from "../../db/queries/keys.ts";
 import { ClientError } from "../errors.ts";
 import { createKey } from "../pipeline/keys.ts";
 import { iso } from "../pipeline/time.ts";
 import { keyCacheName } from "./auth.ts";
 import * as examples from "./examples.ts";
-import { operation } from "./operation.ts";
+import { type Caller, operation } from "./operation.ts";
 import { idParams, keyInput } from "./schemas.ts";
 import { keyView, viewOfKey } from "./views.ts";
 
@@ -16,7 +16,7 @@ const create = operation({
   tag: "Keys",
   summary: "Make an API key",
   description:
-    "Its secret is shown in this answer and never again. A test key walks the whole path and sends nothing; its data and a live key's never meet.",
+    "Its secret is shown in this answer and never again. What a test key sends walks the whole path and leaves for nobody; its data and a live key's never meet, and it sees and makes test keys alone.",
   scope: "admin",
   body: keyInput,
   status: 201,
@@ -27,6 +27,9 @@ const create = operation({
   },
   errors: [],
   async handle({ app, caller, body }) {
+    if (caller.test && body.kind === "live") {
+      throw new ClientError("scope_missing", "A test key makes test keys alone: use a live admin key.");
+    }
     const created = await createKey(app, { ...body, project: caller.project });
     return { data: { ...viewOfKey({ ...created, revoked: false }), secret: created.secret } };
   },
@@ -46,9 +49,19 @@ const list = operation({
   errors: [],
   async handle({ app, caller }) {
     const rows = await listKeys(app.db.orm, { project: caller.project });
-    return { data: rows.map(viewOfKey), next: null, previous: null };
+    return { data: rows.filter(visibleTo(caller)).map(viewOfKey), next: null, previous: null };
   },
 });
+
+/** A test key never meets what is live; a live one administrates both. */
+const visibleTo = (caller: Caller) => (key: KeyRow) => !caller.test || key.kind === "test";
+
+function isLastAdmin(keys: KeyRow[], id: string): boolean {
+  const admins = keys.filter(
+    ({ kind, scopes, revoked }) => kind === "live" && scopes.includes("admin") && !revoked,
+  );
+  return admins.length === 1 && admins[0]?.id === id;
+}
 
 const revoke = operation({
   id: "revokeKey",
@@ -63,20 +76,24 @@ const revoke = operation({
   examples: { params: { id: examples.key.id }, answer: { id: examples.key.id, revoked: true } },
   errors: ["key_not_found", "last_admin_key"],
   async handle({ app, caller, params }) {
-    const [left] = await countAdminKeys(app.db.orm, { project: caller.project, except: params.id });
-    if ((left?.count ?? 0) === 0 && caller.id === params.id) {
-      throw new ClientError(
-        "last_admin_key",
-        "Make another admin key first: without one, nobody could make keys.",
-      );
-    }
-    const [revoked] = await revokeKey(app.db.orm, {
-      project: caller.project,
-      id: params.id,
-      now: iso(app.clock.now()),
+    const { project } = caller;
+    const { id } = params;
+    const revoked = await app.db.orm.transaction(async (tx) => {
+      await lockProject(tx, { project });
+      const keys = await listKeys(tx, { project });
+      if (!keys.filter(visibleTo(caller)).some((key) => key.id === id)) {
+        throw new ClientError("key_not_found", `No key ${id} belongs to this project.`);
+      }
+      if (isLastAdmin(keys, id)) {
+        throw new ClientError(
+          "last_admin_key",
+          "Make another admin key first: without one, nobody could make keys.",
+        );
+      }
+      const [row] = await revokeKey(tx, { project, id, now: iso(app.clock.now()) });
+      if (row === undefined) throw new Error("a key that was listed is gone");
+      return row;
     });
-    if (revoked === undefined)
-      throw new ClientError("key_not_found", `No key ${params.id} belongs to this project.`);
     await app.cache.delete([keyCacheName(revoked.hash)]);
     return { data: { id: revoked.id, revoked: true } };
   },

@@ -1,34 +1,36 @@
 import { z } from "zod";
 import { isId } from "../../db/id.ts";
-import { timelineOf } from "../../db/queries/deliveries.ts";
 import {
   cancelNotification,
   closeNotifications,
   getNotification,
   listNotifications,
+  lockNotifications,
 } from "../../db/queries/notifications.ts";
+import { timelineOf } from "../../db/queries/timelines.ts";
 import type { App } from "../app.ts";
 import { priorities } from "../channels/channel.ts";
 import { ClientError, problemOf } from "../errors.ts";
 import type { IdempotentRequest, NewNotification, Receipt } from "../pipeline/accept.ts";
 import { iso } from "../pipeline/time.ts";
+import { requireStorable } from "./body.ts";
 import { type PageQuery, pageFrom, pageReply } from "./cursor.ts";
 import * as examples from "./examples.ts";
+import { channel, time, userId, uuid } from "./fields.ts";
 import { newNotification } from "./intake.ts";
-import { type Call, operation, type Reply } from "./operation.ts";
+import { operation, type Reply } from "./operation.ts";
 import { faultsOf, validationError } from "./problem.ts";
 import {
   bulkInput,
-  channel,
   idParams,
   listQuery,
+  metadataFilter,
   notificationInput,
   notificationStatus,
-  time,
-  userId,
-  uuid,
 } from "./schemas.ts";
 import {
+  acceptedView,
+  itemProblemView,
   notificationDetailView,
   notificationView,
   viewOfAccepted,
@@ -48,9 +50,9 @@ const create = operation({
   body: notificationInput,
   idempotent: true,
   status: 202,
-  answer: notificationView,
+  answer: acceptedView,
   examples: { body: examples.notificationInput, answer: examples.accepted },
-  errors: ["storage_full"],
+  errors: [],
   async handle({ app, caller, body, idempotency }) {
     const notification = newNotification(body, { ...intakeOptions(app, caller), pointer: "#" });
     const reply = { data: viewOfAccepted(notification) };
@@ -60,7 +62,7 @@ const create = operation({
 
 const bulkItem = z.union([
   z.object({ id: uuid, status: notificationStatus }),
-  z.object({ error: z.object({ code: z.string(), detail: z.string(), status: z.int() }).loose() }),
+  z.object({ error: itemProblemView }),
 ]);
 
 const createBulk = operation({
@@ -77,7 +79,7 @@ const createBulk = operation({
   status: 202,
   answer: z.array(bulkItem).meta({ id: "BulkAnswer" }),
   examples: { body: { notifications: [examples.notificationInput] }, answer: examples.bulkAnswer },
-  errors: ["storage_full"],
+  errors: [],
   async handle({ app, caller, body, idempotency }) {
     const options = intakeOptions(app, caller);
     const items = body.notifications.map((item, index) =>
@@ -94,9 +96,10 @@ const createBulk = operation({
 type IntakeOptions = Omit<Parameters<typeof newNotification>[1], "pointer">;
 
 function readItem(item: unknown, pointer: string, options: IntakeOptions): NewNotification | ClientError {
-  const parsed = notificationInput.safeParse(item);
-  if (!parsed.success) return validationError(faultsOf(parsed.error, { in: "body", pointer }));
   try {
+    requireStorable(item, pointer);
+    const parsed = notificationInput.safeParse(item);
+    if (!parsed.success) return validationError(faultsOf(parsed.error, { in: "body", pointer }));
     return newNotification(parsed.data, { ...options, pointer });
   } catch (error) {
     if (error instanceof ClientError) return error;
@@ -179,17 +182,16 @@ async function detailOf(app: App, projectId: string, id: string) {
   return viewOfNotificationDetail(row, await timelineOf(app.db.orm, id));
 }
 
+/** What a list of notifications is narrowed by. */
 export const notificationFilters = {
+  ...listQuery,
   status: notificationStatus.optional(),
   channel: channel.optional(),
   priority: z.enum(priorities).optional(),
   created_after: time.optional().meta({ description: "Made at this time or later" }),
   created_before: time.optional().meta({ description: "Made before this time" }),
+  metadata: metadataFilter,
 };
-
-const filterQuery = z
-  .object({ ...listQuery, ...notificationFilters, user_id: userId.optional() })
-  .catchall(z.string().max(500));
 
 const list = operation({
   id: "listNotifications",
@@ -197,9 +199,8 @@ const list = operation({
   path: "/v1/notifications",
   tag: "Notifications",
   summary: "List notifications, newest first",
-  description: "A label is filtered by as `metadata.<key>=value`.",
   scope: "read",
-  query: filterQuery,
+  query: z.strictObject({ ...notificationFilters, user_id: userId.optional() }),
   status: 200,
   answer: z.array(notificationView),
   list: true,
@@ -208,13 +209,13 @@ const list = operation({
   handle: ({ app, caller, query }) => replyWithList(app, caller.project_id, query.user_id, query),
 });
 
-/** Beyond these, labels to filter by. */
 interface ListQuery extends PageQuery {
   status?: string | undefined;
   channel?: string | undefined;
   priority?: string | undefined;
   created_after?: string | undefined;
   created_before?: string | undefined;
+  metadata?: Record<string, string> | undefined;
 }
 
 export async function replyWithList(
@@ -232,7 +233,7 @@ export async function replyWithList(
     priority: query.priority,
     createdAfterMs: query.created_after === undefined ? undefined : Date.parse(query.created_after),
     createdBeforeMs: query.created_before === undefined ? undefined : Date.parse(query.created_before),
-    metadata: metadataFilter({ ...query }),
+    metadata: query.metadata ?? {},
   };
   const { rows, next, previous } = pageReply(
     await listNotifications(app.db.orm, filter, page),
@@ -240,20 +241,6 @@ export async function replyWithList(
     ({ id }) => id,
   );
   return { data: rows.map(viewOfNotification), next, previous };
-}
-
-const metadataPrefix = "metadata.";
-
-function metadataFilter(query: Record<string, unknown>): Record<string, string> {
-  const filter: Record<string, string> = {};
-  for (const [name, value] of Object.entries(query)) {
-    if (name in listQuery || name in notificationFilters || name === "user_id") continue;
-    if (!name.startsWith(metadataPrefix)) {
-      throw validationError([{ parameter: name, detail: "is not a parameter that is known here" }]);
-    }
-    filter[name.slice(metadataPrefix.length)] = String(value);
-  }
-  return filter;
 }
 
 const cancel = operation({
@@ -268,17 +255,19 @@ const cancel = operation({
   answer: notificationDetailView,
   examples: { params: { id: examples.notificationId }, answer: examples.cancelled },
   errors: ["notification_not_found", "not_cancellable"],
-  async handle({ app, caller, params }: Call<z.output<typeof idParams>, unknown, unknown>) {
-    const { orm } = app.db;
-    const stopped = await cancelNotification(orm, {
-      id: params.id,
-      projectId: caller.project_id,
-      reason: "cancelled",
-      now: iso(app.clock.now()),
+  async handle({ app, caller, params }) {
+    const bounds = { ids: [params.id], first: params.id, last: params.id };
+    const stopped = await app.db.orm.transaction(async (tx) => {
+      await lockNotifications(tx, bounds);
+      const rows = await cancelNotification(tx, {
+        id: params.id,
+        projectId: caller.project_id,
+        reason: "cancelled",
+        now: iso(app.clock.now()),
+      });
+      if (rows.length > 0) await closeNotifications(tx, bounds);
+      return rows;
     });
-    if (stopped.length > 0) {
-      await closeNotifications(orm, { ids: [params.id], first: params.id, last: params.id });
-    }
     const data = await detailOf(app, caller.project_id, params.id);
     if (stopped.length > 0 || data.status === "cancelled") return { data };
     throw new ClientError(

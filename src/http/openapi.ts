@@ -1,5 +1,7 @@
 import { z } from "zod";
-import { catalogue, type ErrorCode } from "../errors.ts";
+import type { ErrorCode } from "../errors.ts";
+import { pagePaths } from "./openapi-pages.ts";
+import { problemResponses, problemSchema, requestIdHeader } from "./openapi-problems.ts";
 import type { Operation } from "./operation.ts";
 
 type Json = Record<string, unknown>;
@@ -11,16 +13,28 @@ const everywhere: ErrorCode[] = [
   "key_revoked",
   "scope_missing",
   "method_not_allowed",
+  // Any call refuses a parameter that it does not know.
+  "validation_failed",
   "internal_error",
   "shutting_down",
 ];
-const withInput: ErrorCode[] = ["validation_failed"];
 const withBody: ErrorCode[] = ["malformed_json", "json_too_deep", "body_too_large", "unsupported_media_type"];
 const withIdempotency: ErrorCode[] = [
   "idempotency_key_invalid",
   "idempotency_in_progress",
   "idempotency_mismatch",
 ];
+
+/** Every error a call can give. */
+export function errorsOf({ method, body, idempotent, errors }: Operation): ErrorCode[] {
+  return [
+    ...everywhere,
+    ...(body ? withBody : []),
+    ...(idempotent ? withIdempotency : []),
+    ...(method === "get" ? [] : (["storage_full"] as const)),
+    ...errors,
+  ];
+}
 
 /** The API's description (OpenAPI 3.1), made from the very schemas that validate. */
 export function openApiOf(operations: Operation[]): Json {
@@ -38,11 +52,12 @@ export function openApiOf(operations: Operation[]): Json {
       version: "1",
       description:
         'One call sends a notification; Carillon decides who gets it on which channel and when, gets it there, and can prove what happened. Every successful answer is `{"data": …}`, every error a problem (RFC 9457).',
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "/" }],
     security: [{ key: [] }],
-    tags: [...new Set(operations.map(({ tag }) => tag))].map((name) => ({ name })),
-    paths,
+    tags: [...new Set(operations.map(({ tag }) => tag)), "Operations"].map((name) => ({ name })),
+    paths: { ...paths, ...pagePaths },
     components: {
       securitySchemes: {
         key: { type: "http", scheme: "bearer", description: "An API key: `Authorization: Bearer <key>`" },
@@ -51,33 +66,6 @@ export function openApiOf(operations: Operation[]): Json {
     },
   };
 }
-
-const problemSchema = {
-  type: "object",
-  description: "RFC 9457",
-  required: ["type", "title", "status", "detail", "code", "instance", "request_id"],
-  properties: {
-    type: { type: "string", format: "uri-reference" },
-    title: { type: "string" },
-    status: { type: "integer" },
-    detail: { type: "string" },
-    code: { type: "string", enum: Object.keys(catalogue) },
-    instance: { type: "string" },
-    request_id: { type: "string" },
-    errors: {
-      type: "array",
-      items: {
-        type: "object",
-        properties: {
-          pointer: { type: "string", description: "JSON pointer into the body, as a URI fragment" },
-          parameter: { type: "string" },
-          detail: { type: "string" },
-        },
-        required: ["detail"],
-      },
-    },
-  },
-};
 
 function operationObject(operation: Operation, components: Map<string, Json>): Json {
   const { id, tag, summary, description, scope, body, idempotent, examples } = operation;
@@ -101,7 +89,10 @@ function operationObject(operation: Operation, components: Map<string, Json>): J
           },
         }
       : {}),
-    responses: responsesOf(operation, components),
+    responses: {
+      [operation.status]: successOf(operation, components),
+      ...problemResponses(errorsOf(operation), operation.path),
+    },
   };
 }
 
@@ -111,7 +102,8 @@ const idempotencyParameter = {
   required: false,
   description:
     "Kept for 24 hours: repeating the request with it gives the same answer and does nothing again.",
-  schema: { type: "string", minLength: 1, maxLength: 255, pattern: "^[ -~]+$" },
+  schema: { type: "string", minLength: 1, maxLength: 255, pattern: "^[!-~]([ -~]*[!-~])?$" },
+  example: "order-42-shipped",
 };
 
 function parametersOf(
@@ -121,115 +113,63 @@ function parametersOf(
   example: Record<string, string> = {},
 ): Json[] {
   if (schema === undefined) return [];
-  const {
-    properties = {},
-    required = [],
-    additionalProperties,
-  } = jsonSchema(schema, "input", components) as {
-    properties?: Record<string, Json>;
+  const { properties, required = [] } = jsonSchema(schema, "input", components) as {
+    properties: Record<string, Json>;
     required?: string[];
-    additionalProperties?: unknown;
   };
-  const parameters: Json[] = Object.entries(properties).map(([name, { description, ...rest }]) => ({
+  return Object.entries(properties).map(([name, { description, ...rest }]) => ({
     name,
     in: place,
     required: place === "path" || required.includes(name),
     ...(description ? { description } : {}),
-    schema: rest,
+    ...(rest.type === "object" ? labelsOf(name, rest) : { schema: rest }),
     ...(example[name] ? { example: example[name] } : {}),
   }));
-  if (typeof additionalProperties === "object") {
-    parameters.push({
-      name: "metadata",
-      in: "query",
-      required: false,
-      style: "form",
-      explode: true,
-      description: "Labels to filter by, each as `metadata.<key>=value`",
-      schema: {
-        type: "object",
-        propertyNames: { pattern: "^metadata\\.[A-Za-z0-9_.-]{1,64}$" },
-        additionalProperties: { type: "string", maxLength: 500 },
-      },
-    });
-  }
-  return parameters;
 }
 
-function responsesOf(operation: Operation, components: Map<string, Json>): Json {
-  const { status, answer, list, examples, idempotent } = operation;
+/** A record in a query: each of its keys is a parameter of its own, `metadata.<key>`. */
+function labelsOf(name: string, { propertyNames, ...schema }: Json): Json {
+  const { pattern } = propertyNames as { pattern: string };
+  return {
+    style: "form",
+    explode: true,
+    schema: { ...schema, propertyNames: { pattern: pattern.replace("^", `^${name}\\.`) } },
+  };
+}
+
+function successOf({ answer, list, examples, idempotent }: Operation, components: Map<string, Json>): Json {
   const cursor = { type: ["string", "null"], description: "For `after` or `before`; null at the end" };
   const data = jsonSchema(answer, "output", components);
-  const responses: Record<string, Json> = {
-    [status]: {
-      description: "Done",
-      headers: {
-        "X-Request-Id": { schema: { type: "string" } },
-        ...(idempotent
-          ? { "Idempotency-Replayed": { description: "`true` on a repetition", schema: { type: "string" } } }
-          : {}),
-      },
-      content: {
-        "application/json": {
-          schema: {
-            type: "object",
-            required: list ? ["data", "next", "previous"] : ["data"],
-            properties: list ? { data, next: cursor, previous: cursor } : { data },
-          },
-          example: list ? { data: examples.answer, next: null, previous: null } : { data: examples.answer },
+  const replayed = { description: "`true` on a repetition", schema: { type: "string", enum: ["true"] } };
+  return {
+    description: "Done",
+    headers: { ...requestIdHeader, ...(idempotent ? { "Idempotency-Replayed": replayed } : {}) },
+    content: {
+      "application/json": {
+        schema: {
+          type: "object",
+          required: list ? ["data", "next", "previous"] : ["data"],
+          properties: list ? { data, next: cursor, previous: cursor } : { data },
+          additionalProperties: false,
         },
+        example: list ? { data: examples.answer, next: null, previous: null } : { data: examples.answer },
       },
     },
   };
-  const codes = errorsOf(operation);
-  for (const problemStatus of new Set(codes.map((code) => catalogue[code].status))) {
-    const here = codes.filter((code) => catalogue[code].status === problemStatus);
-    responses[problemStatus] = {
-      description: here.map((code) => `\`${code}\`: ${catalogue[code].title}`).join(". "),
-      content: {
-        "application/problem+json": {
-          schema: { $ref: "#/components/schemas/Problem" },
-          examples: Object.fromEntries(
-            here.map((code) => [code, { value: problemExample(code, operation.path) }]),
-          ),
-        },
-      },
-    };
-  }
-  return responses;
-}
-
-/** Every error a call can give. */
-export function errorsOf({ body, params, query, idempotent, errors }: Operation): ErrorCode[] {
-  return [
-    ...everywhere,
-    ...withInput.filter(() => body !== undefined || params !== undefined || query !== undefined || true),
-    ...(body ? withBody : []),
-    ...(idempotent ? withIdempotency : []),
-    ...errors,
-  ];
-}
-
-function problemExample(code: ErrorCode, instance: string): Json {
-  const { status, title } = catalogue[code];
-  const requestId = "019e1a2b-3c4d-7000-8000-000000000001";
-  return { type: `/docs#error-${code}`, title, status, detail: title, code, instance, request_id: requestId };
 }
 
 /** A schema as JSON Schema; named ones move to the components, and are referred to. */
 function jsonSchema(schema: z.ZodType, io: "input" | "output", components: Map<string, Json>): Json {
   const { $schema: _, $defs, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: "any" }) as Json;
-  const named: Record<string, Json> = { ...($defs as Record<string, Json> | undefined) };
-  for (const [name, definition] of Object.entries(named)) {
-    const { id: _id, ...plain } = definition;
-    components.set(name, withReferences(plain));
+  for (const [name, definition] of Object.entries(($defs as Record<string, Json> | undefined) ?? {})) {
+    components.set(name, plainOf(definition));
   }
-  const { id, ...plain } = rest;
-  if (typeof id !== "string") return withReferences(plain);
-  components.set(id, withReferences(plain));
-  return { $ref: `#/components/schemas/${id}` };
+  if (typeof rest.id !== "string") return plainOf(rest);
+  components.set(rest.id, plainOf(rest));
+  return { $ref: `#/components/schemas/${rest.id}` };
 }
 
-function withReferences(schema: Json): Json {
+/** Without its own name, and referring to where named schemas stand. */
+function plainOf({ id: _, ...schema }: Json): Json {
   return JSON.parse(JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/'));
 }

@@ -17,3 +17,6 @@ dd { margin: 0; overflow-wrap: anywhere; }
 .message { border: 1px solid var(--line); border-radius: 8px; padding: 1rem; margin: 1rem 0; }
 .empty { opacity: 0.7; }
 `;
+
+/** A bell, for the browser's tab. */
+export const icon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path fill="#7c3aed" d="M16 2a3 3 0 0 1 3 3v.6A9 9 0 0 1 25 14c0 6 1.6 8.200 3.300 9.700.9.800.3 2.300-.9 2.300H4.600c-1.200 0-1.800-1.500-.9-2.300C5.400 22.200 7 20 7 14a9 9 0 0 1 6-8.400V5a3 3 0 0 1 3-3Zm-4 26h8a4 4 0 0 1-8 0Z"/></svg>`;

@@ -1,10 +1,11 @@
-import { sql } from "drizzle-orm";
-import type { Context, Hono } from "hono";
+import type { Context, Handler } from "hono";
+import { ping } from "../../db/maintenance.ts";
 import type { App } from "../app.ts";
 import { ClientError } from "../errors.ts";
 import { docsPage } from "./docs-page.ts";
 import { openApiOf } from "./openapi.ts";
 import type { Operation } from "./operation.ts";
+import { icon } from "./page-style.ts";
 import { sandboxPage } from "./sandbox-page.ts";
 import type { Env } from "./server.ts";
 
@@ -12,51 +13,66 @@ import type { Env } from "./server.ts";
 const pageHeaders = {
   "content-type": "text/html; charset=utf-8",
   "content-security-policy":
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
-  "x-content-type-options": "nosniff",
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   "referrer-policy": "no-referrer",
 };
 
 /** How long the database may take to say that it is there, in milliseconds. */
 const readyTimeoutMs = 2000;
 
+interface Page {
+  path: string;
+  handle: Handler<Env>;
+}
+
 /** What is not the API itself: health, metrics, the description and its page. None of it needs a key. */
-export function mountPages(hono: Hono<Env>, app: App, operations: Operation[]): void {
+export function pagesOf(app: App, operations: Operation[]): Page[] {
   const description = openApiOf(operations);
   const descriptionText = JSON.stringify(description);
   const docs = docsPage(description);
+  const { registry } = app.telemetry;
 
-  hono.get("/", (context) => context.redirect("/docs"));
-  hono.get("/healthz", (context) => context.json({ data: { status: "alive" } }));
-  hono.get("/readyz", async (context) => {
-    const missing = app.stopping ? "stopping" : (await databaseAnswers(app)) ? null : "database";
-    if (missing === null) return context.json({ data: { status: "ready" } });
-    return context.json({ data: { status: "not_ready", missing } }, 503, { "retry-after": "1" });
-  });
-  hono.get("/metrics", async (context) =>
-    context.body(await app.telemetry.registry.metrics(), 200, {
-      "content-type": app.telemetry.registry.contentType,
-    }),
-  );
-  hono.get("/openapi.json", (context) =>
-    context.body(descriptionText, 200, { "content-type": "application/json" }),
-  );
-  hono.get("/docs", (context) => context.body(docs, 200, pageHeaders));
-  if (app.dev) {
-    hono.get("/sandbox", async (context) => {
-      requireLoopback(context);
-      return context.body(await sandboxPage(app), 200, { ...pageHeaders, "cache-control": "no-store" });
-    });
-  }
+  const pages: Page[] = [
+    { path: "/", handle: (context) => context.redirect("/docs") },
+    { path: "/healthz", handle: (context) => context.json({ data: { status: "alive" } }) },
+    { path: "/readyz", handle: (context) => readiness(app, context) },
+    {
+      path: "/metrics",
+      handle: async (context) =>
+        context.body(await registry.metrics(), 200, { "content-type": registry.contentType }),
+    },
+    {
+      path: "/openapi.json",
+      handle: (context) => context.body(descriptionText, 200, { "content-type": "application/json" }),
+    },
+    { path: "/docs", handle: (context) => context.body(docs, 200, pageHeaders) },
+    {
+      path: "/favicon.ico",
+      handle: (context) =>
+        context.body(icon, 200, { "content-type": "image/svg+xml", "cache-control": "max-age=86400" }),
+    },
+  ];
+  return app.dev ? [...pages, { path: "/sandbox", handle: (context) => sandbox(app, context) }] : pages;
+}
+
+async function readiness(app: App, context: Context<Env>): Promise<Response> {
+  const missing = app.stopping ? "stopping" : (await databaseAnswers(app)) ? null : "database";
+  if (missing === null) return context.json({ data: { status: "ready" } });
+  return context.json({ data: { status: "not_ready", missing } }, 503, { "retry-after": "1" });
 }
 
 async function databaseAnswers({ db }: App): Promise<boolean> {
-  const answered = db.orm.execute(sql`select 1`).then(
+  const answered = ping(db.orm).then(
     () => true,
     () => false,
   );
   const timeout = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), readyTimeoutMs).unref());
   return Promise.race([answered, timeout]);
+}
+
+async function sandbox(app: App, context: Context<Env>): Promise<Response> {
+  requireLoopback(context);
+  return context.body(await sandboxPage(app), 200, { ...pageHeaders, "cache-control": "no-store" });
 }
 
 /** The page shows people's messages without a key: to this machine alone, by its own name. */

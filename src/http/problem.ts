@@ -15,15 +15,14 @@ type Path = readonly PropertyKey[];
 function faultsOfIssue(issue: Issue, before: Path, place: Place): Fault[] {
   const path = [...before, ...issue.path];
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => faultAt([...path, key], "is not a field that is known here", place));
+    const what = place.in === "body" ? "field" : "parameter";
+    return issue.keys.map((key) => faultAt([...path, key], `is not a ${what} that is known here`, place));
   }
   if (issue.code === "invalid_union") {
     // Of a union's branches, the one that came furthest says best what is wrong.
-    const [nearest] = issue.errors.toSorted((a, b) => reach(b) - reach(a));
-    if (nearest !== undefined && reach(nearest) > 0) {
-      return nearest.flatMap((inner) => faultsOfIssue(inner, path, place));
-    }
-    return [faultAt(path, "is of none of the types that are taken here", place)];
+    const nearest = issue.errors.find((inner) => ownTypeIssue(inner) === undefined);
+    if (nearest !== undefined) return nearest.flatMap((inner) => faultsOfIssue(inner, path, place));
+    return [faultAt(path, wordsOfTypes(issue.errors.flatMap((inner) => ownTypeIssue(inner) ?? [])), place)];
   }
   if (issue.code === "invalid_key") {
     const words = issue.issues.map(({ message }) => message).join("; ");
@@ -32,22 +31,48 @@ function faultsOfIssue(issue: Issue, before: Path, place: Place): Fault[] {
   return [faultAt(path, wordsOf(issue), place)];
 }
 
-/** How far into the value a branch came: a mismatch of its own type is no distance at all. */
-function reach(issues: Issue[]): number {
-  if (issues.some(({ code, path }) => code === "invalid_type" && path.length === 0)) return 0;
-  return 1;
+type TypeIssue = Extract<Issue, { code: "invalid_type" }>;
+
+/** The value itself, not something in it, is of another type than this branch takes. */
+function ownTypeIssue(issues: Issue[]): TypeIssue | undefined {
+  return issues.find((issue): issue is TypeIssue => issue.code === "invalid_type" && issue.path.length === 0);
+}
+
+/** JSON's words for what zod calls otherwise. */
+const typeNames: Record<string, string> = { record: "object", int: "integer", nonoptional: "value" };
+
+function wordsOfTypes(issues: TypeIssue[]): string {
+  // zod keeps no input; its message is what tells "undefined" from a wrong type.
+  if (issues.every(({ message }) => message.endsWith("received undefined"))) return "is missing";
+  const types = new Set(issues.map(({ expected }) => typeNames[expected] ?? expected));
+  return `must be of type ${[...types].join(" or ")}`;
 }
 
 function wordsOf(issue: Issue): string {
-  if (issue.code === "invalid_type") {
-    return issue.input === undefined && issue.message.includes("undefined")
-      ? "is missing"
-      : `must be of type ${issue.expected}`;
+  switch (issue.code) {
+    case "invalid_type":
+      return wordsOfTypes([issue]);
+    case "invalid_value":
+      return `must be ${issue.values.length > 1 ? "one of " : ""}${issue.values.map((value) => JSON.stringify(value)).join(", ")}`;
+    case "too_small":
+    case "too_big":
+      return wordsOfBound(issue);
+    default:
+      return issue.message;
   }
-  if (issue.code === "invalid_value") {
-    return `must be ${issue.values.length > 1 ? "one of " : ""}${issue.values.map((value) => JSON.stringify(value)).join(", ")}`;
-  }
-  return issue.message;
+}
+
+type BoundIssue = Extract<Issue, { code: "too_small" | "too_big" }>;
+
+const unitOf: Record<string, string> = { string: " characters", array: " items" };
+
+/** A schema's own words, or these. */
+function wordsOfBound(issue: BoundIssue): string {
+  if (!/^Too (small|big)/.test(issue.message)) return issue.message;
+  const unit = unitOf[issue.origin] ?? "";
+  return issue.code === "too_small"
+    ? `must be at least ${issue.minimum}${unit}`
+    : `must be at most ${issue.maximum}${unit}`;
 }
 
 function faultAt(path: Path, detail: string, place: Place): Fault {
@@ -67,9 +92,12 @@ export function validationError(faults: Fault[]): ClientError {
     first === undefined ? "" : "pointer" in first ? first.pointer.replace(/^#\/?/, "") : first.parameter;
   const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : "";
   const detail =
-    first === undefined ? "Something is not valid." : `${where || "the body"} ${first.detail}${more}`;
+    first === undefined ? "Something is not valid." : `${where || "the body"}${joined(first.detail)}${more}`;
   return new ClientError("validation_failed", detail, { faults });
 }
+
+/** A fault is a sentence's end ("is missing") or a sentence of its own. */
+const joined = (detail: string) => (/^\p{Lu}/u.test(detail) ? `: ${detail}` : ` ${detail}`);
 
 /** An answer to a client's error: application/problem+json (RFC 9457). */
 export function problemResponse(
@@ -78,6 +106,11 @@ export function problemResponse(
 ) {
   return new Response(JSON.stringify({ ...problemOf(error), instance, request_id: requestId }), {
     status: error.status,
-    headers: { "content-type": "application/problem+json", "x-request-id": requestId, ...error.headers },
+    headers: {
+      "content-type": "application/problem+json",
+      "cache-control": "no-store",
+      "x-request-id": requestId,
+      ...error.headers,
+    },
   });
 }

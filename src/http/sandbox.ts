@@ -3,8 +3,8 @@ import { idTimeMs } from "../../db/id.ts";
 import { listSandboxMessages, type SandboxRow } from "../../db/queries/sandbox.ts";
 import { iso } from "../pipeline/time.ts";
 import * as examples from "./examples.ts";
+import { channel } from "./fields.ts";
 import { operation } from "./operation.ts";
-import { channel } from "./schemas.ts";
 
 const sandboxMessage = z
   .object({

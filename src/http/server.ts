@@ -1,17 +1,19 @@
 import { createHash } from "node:crypto";
-import { type Context, Hono } from "hono";
+import { type Context, type Handler, Hono } from "hono";
 import { z } from "zod";
+import { failureOf } from "../../db/failure.ts";
 import { newId } from "../../db/id.ts";
 import type { App } from "../app.ts";
 import { ClientError } from "../errors.ts";
 import { authorise } from "./auth.ts";
-import { parseJson, readBody } from "./body.ts";
+import { parseJson, readBody, requireStorable } from "./body.ts";
 import { deliveryOperations } from "./deliveries.ts";
 import { inboxOperations } from "./inbox.ts";
 import { keyOperations } from "./keys.ts";
 import { notificationOperations } from "./notifications.ts";
 import type { Call, Operation, Reply } from "./operation.ts";
-import { mountPages } from "./pages.ts";
+import { pagesOf } from "./pages.ts";
+import { pathOf, queryOf } from "./parameters.ts";
 import { faultsOf, type Place, problemResponse, validationError } from "./problem.ts";
 import { sandboxOperations } from "./sandbox.ts";
 import { userOperations } from "./users.ts";
@@ -31,14 +33,33 @@ export function operationsOf({ dev }: { dev: boolean }): Operation[] {
 /** What a request carries through its handling. */
 export type Env = {
   Bindings: { requestIP?: (request: Request) => { address: string } | null };
-  Variables: { requestId: string };
+  Variables: { requestId: string; route?: string };
 };
 
+/** A request id that a client may choose: fit for a header and a log line. */
 const requestIdPattern = /^[\w.:/+=-]{1,128}$/;
+
+/** Methods that are counted under their own name; any other word is "other", so that metrics stay bounded. */
+const knownMethods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+
+interface Route {
+  /** As OpenAPI writes it. */
+  path: string;
+  method: string;
+  handle: Handler<Env>;
+}
 
 export function createServer(app: App): Hono<Env> {
   const hono = new Hono<Env>();
   const operations = operationsOf(app);
+  const routes: Route[] = [
+    ...pagesOf(app, operations).map(({ path, handle }) => ({ path, method: "GET", handle })),
+    ...operations.map((operation) => ({
+      path: operation.path,
+      method: operation.method.toUpperCase(),
+      handle: (context: Context<Env>) => answer(app, operation, context),
+    })),
+  ];
 
   hono.use(async (context, next) => {
     const startedMs = performance.now();
@@ -47,25 +68,12 @@ export function createServer(app: App): Hono<Env> {
     context.set("requestId", requestId);
     await next();
     context.res.headers.set("x-request-id", requestId);
-    const route = context.get("route" as never) as string | undefined;
+    context.res.headers.set("x-content-type-options", "nosniff");
+    const method = knownMethods.has(context.req.method) ? context.req.method : "other";
     const ms = performance.now() - startedMs;
-    app.telemetry.requestFinished(context.req.method, route ?? "other", context.res.status, ms, requestId);
+    app.telemetry.requestFinished(method, context.get("route") ?? "other", context.res.status, ms, requestId);
   });
-
-  mountPages(hono, app, operations);
-  for (const operation of operations) {
-    const path = honoPath(operation.path);
-    hono.on(operation.method.toUpperCase(), path, (context) => answer(app, operation, context));
-  }
-  for (const [path, methods] of methodsByPath(operations)) {
-    hono.all(honoPath(path), (context) => {
-      throw new ClientError(
-        "method_not_allowed",
-        `${path} takes ${methods.join(" and ")}, not ${context.req.method}.`,
-        { headers: { allow: methods.join(", ") } },
-      );
-    });
-  }
+  mount(hono, routes);
   hono.notFound((context) =>
     problem(
       context,
@@ -73,7 +81,8 @@ export function createServer(app: App): Hono<Env> {
     ),
   );
   hono.onError((error, context) => {
-    if (error instanceof ClientError) return problem(context, error);
+    const known = clientErrorOf(error);
+    if (known !== null) return problem(context, known);
     app.telemetry.failed("http", error, { request_id: context.get("requestId"), path: context.req.path });
     return problem(
       context,
@@ -83,36 +92,60 @@ export function createServer(app: App): Hono<Env> {
   return hono;
 }
 
+/** Each route, and at each path a 405 for the methods it does not take. */
+function mount(hono: Hono<Env>, routes: Route[]): void {
+  const methodsByPath = new Map<string, string[]>();
+  for (const { path, method, handle } of routes) {
+    hono.on(method, honoPath(path), (context, next) => {
+      context.set("route", path);
+      return handle(context, next);
+    });
+    // Hono answers HEAD with what GET would, without its body.
+    const methods = method === "GET" ? [method, "HEAD"] : [method];
+    methodsByPath.set(path, [...(methodsByPath.get(path) ?? []), ...methods]);
+  }
+  for (const [path, methods] of methodsByPath) {
+    hono.all(honoPath(path), (context) => {
+      context.set("route", path);
+      throw new ClientError(
+        "method_not_allowed",
+        `${path} takes ${methods.join(", ")}, not ${context.req.method.slice(0, 20)}.`,
+        { headers: { allow: methods.join(", ") } },
+      );
+    });
+  }
+}
+
 const honoPath = (path: string) => path.replaceAll(/\{(\w+)\}/g, ":$1");
 
-function methodsByPath(operations: Operation[]): Map<string, string[]> {
-  const byPath = new Map<string, string[]>();
-  for (const { path, method } of operations) {
-    byPath.set(path, [...(byPath.get(path) ?? []), method.toUpperCase()]);
-  }
-  return byPath;
+function clientErrorOf(error: unknown): ClientError | null {
+  if (error instanceof ClientError) return error;
+  if (failureOf(error) !== "full") return null;
+  return new ClientError(
+    "storage_full",
+    "The disk that holds the data is full. Nothing of this request was stored; repeat it once there is room.",
+    { cause: error, headers: { "retry-after": "60" } },
+  );
 }
 
 function problem(context: Context<Env>, error: ClientError): Response {
-  return problemResponse(error, { instance: context.req.path, requestId: context.get("requestId") });
+  const { pathname } = new URL(context.req.url);
+  return problemResponse(error, { instance: pathname, requestId: context.get("requestId") });
 }
 
 /** One call: may they, is it valid, do it. */
 async function answer(app: App, operation: Operation, context: Context<Env>): Promise<Response> {
-  context.set("route" as never, operation.path as never);
   if (app.stopping) {
     throw new ClientError(
       "shutting_down",
       "This process is stopping. Repeat the request: another one will take it.",
-      {
-        headers: { "retry-after": "1", connection: "close" },
-      },
+      { headers: { "retry-after": "1", connection: "close" } },
     );
   }
   const request = context.req.raw;
   const caller = await authorise(app, request, operation.scope);
-  const params = parse(operation.params, decodedParams(context), { in: "parameter" });
-  const query = parse(operation.query ?? noQuery, queryOf(context), { in: "parameter" });
+  const params = parse(operation.params ?? nothing, pathOf(context), { in: "parameter" });
+  const query = parse(operation.query ?? nothing, queryOf(request), { in: "parameter" });
   const { body, idempotency } = await bodyOf(app, operation, context);
   const reply = await operation.handle({ app, caller, params, query, body, idempotency } as unknown as Call<
     never,
@@ -122,57 +155,45 @@ async function answer(app: App, operation: Operation, context: Context<Env>): Pr
   return responseOf(operation, reply);
 }
 
-const noQuery = z.strictObject({});
+const nothing = z.strictObject({});
 
 function responseOf({ status }: Operation, reply: Reply): Response {
   if (reply instanceof Response) return reply;
-  return new Response(JSON.stringify(reply), { status, headers: { "content-type": "application/json" } });
+  return new Response(JSON.stringify(reply), {
+    status,
+    headers: { "content-type": "application/json", "cache-control": "no-store" },
+  });
 }
 
-function parse(schema: z.ZodType | undefined, value: unknown, place: Place): unknown {
-  if (schema === undefined) return value;
+function parse(schema: z.ZodType, value: unknown, place: Place): unknown {
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw validationError(faultsOf(parsed.error, place));
   return parsed.data;
 }
 
-function decodedParams(context: Context<Env>): Record<string, string> {
-  return context.req.param() as Record<string, string>;
-}
-
-/** A parameter that is given twice is a mistake, not a list. */
-function queryOf(context: Context<Env>): Record<string, string> {
-  const query: Record<string, string> = {};
-  for (const [name, values] of Object.entries(context.req.queries())) {
-    if (values.length > 1) throw validationError([{ parameter: name, detail: "is given more than once" }]);
-    const [value = ""] = values;
-    if (value.includes("\0") || !value.isWellFormed()) {
-      throw validationError([{ parameter: name, detail: "contains a character that cannot be stored" }]);
-    }
-    query[name] = value;
-  }
-  return query;
-}
-
 async function bodyOf(app: App, operation: Operation, context: Context<Env>) {
   if (operation.body === undefined) return { body: undefined, idempotency: null };
+  const idempotencyKey = operation.idempotent ? idempotencyKeyOf(context) : null;
   const { bodyLimitBytes, bulkBodyLimitBytes } = app.config;
   const bytes = await readBody(context.req.raw, operation.bulk ? bulkBodyLimitBytes : bodyLimitBytes);
-  const body = parse(operation.body, parseJson(bytes), { in: "body", pointer: "#" });
-  return { body, idempotency: operation.idempotent ? idempotencyOf(operation, context, bytes) : null };
+  const given = parseJson(bytes);
+  // Of a list, each item is looked through by itself: a bad one does not fail its neighbours.
+  if (!operation.bulk) requireStorable(given, "#");
+  const body = parse(operation.body, given, { in: "body", pointer: "#" });
+  const idempotency =
+    idempotencyKey === null ? null : { key: idempotencyKey, requestHash: hashOf(operation, bytes) };
+  return { body, idempotency };
 }
 
-function idempotencyOf(operation: Operation, context: Context<Env>, bytes: Uint8Array) {
+function idempotencyKeyOf(context: Context<Env>): string | null {
   const key = context.req.header("idempotency-key");
-  if (key === undefined) return null;
-  if (!/^[\x20-\x7e]{1,255}$/.test(key)) {
-    throw new ClientError(
-      "idempotency_key_invalid",
-      "An Idempotency-Key has 1 to 255 printable ASCII characters.",
-    );
-  }
-  return {
-    key,
-    requestHash: createHash("sha256").update(operation.path).update("\0").update(bytes).digest("hex"),
-  };
+  if (key === undefined || /^[\x20-\x7e]{1,255}$/.test(key)) return key ?? null;
+  throw new ClientError(
+    "idempotency_key_invalid",
+    "An Idempotency-Key has 1 to 255 printable ASCII characters.",
+  );
 }
+
+/** What tells a repetition from another request: its route and its body, to the byte. */
+const hashOf = ({ path }: Operation, bytes: Uint8Array) =>
+  createHash("sha256").update(path).update("\0").update(bytes).digest("hex");

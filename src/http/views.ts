@@ -1,46 +1,71 @@
 import { z } from "zod";
 import { deliveryIdOf, idTimeMs } from "../../db/id.ts";
-import type { AttemptRow, DeliveryRow, Timeline } from "../../db/queries/deliveries.ts";
+import type { DeliveryRow } from "../../db/queries/deliveries.ts";
 import type { InboxRow } from "../../db/queries/inbox.ts";
 import type { KeyRow } from "../../db/queries/keys.ts";
 import type { NotificationRow } from "../../db/queries/notifications.ts";
+import type { AttemptRow, Timeline } from "../../db/queries/timelines.ts";
 import type { UserRow } from "../../db/queries/users.ts";
-import { channels, priorities } from "../channels/channel.ts";
+import { priorities } from "../channels/channel.ts";
+import { catalogue, type ErrorCode } from "../errors.ts";
 import type { NewNotification } from "../pipeline/accept.ts";
 import { type Reason, reasons } from "../pipeline/state.ts";
 import { iso } from "../pipeline/time.ts";
-import { deliveryStatus, notificationStatus, scopesSchema, userId, uuid } from "./schemas.ts";
+import { channel, deliveryId, jsonObject, userId, uuid } from "./fields.ts";
+import { deliveryStatus, notificationStatus, scopesSchema } from "./schemas.ts";
 
 /** What the API answers: for each thing its schema, and the function that makes it of a row. */
 
-const time = z.iso.datetime();
-const json = z.json();
+const time = z.iso.datetime().meta({ pattern: undefined });
+const data = jsonObject.nullable();
+const metadata = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).nullable();
 const priority = z.enum(priorities);
-const channel = z.enum(channels);
-const deliveryId = z.string().meta({ description: "The notification's id and the channel" });
 const reason = z
   .string()
   .nullable()
   .meta({ description: `Why: ${Object.keys(reasons).join(", ")}` });
 const reasonDetail = z.string().nullable().meta({ description: "The reason, in a sentence" });
 
-export const notificationView = z
+/** A notification as it is accepted: without what the caller just sent, which is not kept a second time. */
+export const acceptedView = z
   .object({
     id: uuid,
     user_id: userId,
     status: notificationStatus,
-    reason,
     priority,
-    channels: z.array(channel).nullable(),
-    title: z.string(),
-    body: z.string(),
-    data: json.nullable(),
-    metadata: json.nullable(),
+    channels: z
+      .array(channel)
+      .nullable()
+      .meta({ description: "As asked for; null: every channel the user has an address for" }),
     created_at: time,
     send_at: time.nullable(),
     expires_at: time.nullable(),
   })
+  .meta({ id: "AcceptedNotification" });
+
+export const notificationView = acceptedView
+  .extend({ reason, title: z.string(), body: z.string(), data, metadata })
   .meta({ id: "Notification" });
+
+/** The problem of one item of a list. */
+export const itemProblemView = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.enum(Object.keys(catalogue) as [ErrorCode, ...ErrorCode[]]),
+    errors: z
+      .array(
+        z.object({
+          pointer: z.string().optional(),
+          parameter: z.string().optional(),
+          detail: z.string(),
+        }),
+      )
+      .optional(),
+  })
+  .meta({ id: "ItemProblem" });
 
 export const attemptView = z
   .object({
@@ -105,8 +130,8 @@ export const inboxItemView = z
     title: z.string(),
     body: z.string(),
     priority,
-    data: json.nullable(),
-    metadata: json.nullable(),
+    data,
+    metadata,
     created_at: time,
     seen_at: time.nullable(),
     read_at: time.nullable(),
@@ -131,22 +156,17 @@ const isoOf = (date: Date | null) => date?.toISOString() ?? null;
 const detailOf = (name: string | null) => (name === null ? null : (reasons[name as Reason] ?? name));
 const createdAt = (id: string) => iso(idTimeMs(id));
 
-export function viewOfAccepted(accepted: NewNotification): z.input<typeof notificationView> {
-  const { id, userId: user_id, status, priority, channels, title, body, data, metadata } = accepted;
+export function viewOfAccepted(accepted: NewNotification): z.input<typeof acceptedView> {
+  const { id, userId: user_id, status, priority, channels, sendAtMs, expiresAtMs } = accepted;
   return {
     id,
     user_id,
     status,
-    reason: null,
     priority,
     channels,
-    title,
-    body,
-    data,
-    metadata,
     created_at: createdAt(id),
-    send_at: accepted.sendAtMs === null ? null : iso(accepted.sendAtMs),
-    expires_at: accepted.expiresAtMs === null ? null : iso(accepted.expiresAtMs),
+    send_at: sendAtMs === null ? null : iso(sendAtMs),
+    expires_at: expiresAtMs === null ? null : iso(expiresAtMs),
   };
 }
 

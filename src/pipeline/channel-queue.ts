@@ -1,6 +1,9 @@
+import { type Priority, priorities } from "../channels/channel.ts";
+
 export interface ChannelQueue {
-  offer(ids: string[]): void;
-  room(): number;
+  offer(lane: Priority, ids: string[]): void;
+  /** How many more ids of a lane fit. */
+  room(lane: Priority): number;
   /** Takes nothing more, gives back what was not begun, and waits for what was. */
   stop(): Promise<void>;
 }
@@ -12,16 +15,18 @@ interface QueueOptions<Claimed> {
   unclaim(claimed: Claimed[]): Promise<void>;
   /** Settles once its outcome is recorded. */
   run(claimed: Claimed): Promise<void>;
+  /** A lane that was full has room again. */
   onRoom(): void;
   onError(error: unknown): void;
 }
 
-/** Ids that wait in memory, a channel; the rest stays in the database, due. */
-const capacity = 10_000;
+/** Ids that wait in memory, a lane; the rest stays in the database, due. */
+const laneCapacity = 10_000;
 
 /**
  * A channel's own queue: it sends with a bounded concurrency and claims what it is about to send, so that a
- * channel that hangs holds up nobody else, and what waits can still be cancelled.
+ * channel that hangs holds up nobody else, and what waits can still be cancelled. Within it the more urgent
+ * lane goes first.
  */
 export function createChannelQueue<Claimed>({
   concurrency,
@@ -31,28 +36,45 @@ export function createChannelQueue<Claimed>({
   onRoom,
   onError,
 }: QueueOptions<Claimed>): ChannelQueue {
-  const waiting = new Set<string>();
+  const lanes = new Map(priorities.map((priority) => [priority, { ids: new Set<string>(), wasFull: false }]));
   let ready: Claimed[] = [];
   let running = 0;
   let claiming: Promise<void> | null = null;
   let stopped = false;
-  let wasFull = false;
   let onIdle: (() => void) | undefined;
 
+  const laneOf = (priority: Priority) => {
+    const lane = lanes.get(priority);
+    if (lane === undefined) throw new Error(`no lane for priority ${priority}`);
+    return lane;
+  };
+  const anyWaiting = () => lanes.values().some(({ ids }) => ids.size > 0);
+
+  /** The next ids to claim, most urgent first. */
+  function takeNext(count: number): string[] {
+    const taken: string[] = [];
+    for (const lane of lanes.values()) {
+      for (const id of lane.ids) {
+        if (taken.length === count) return taken;
+        lane.ids.delete(id);
+        taken.push(id);
+      }
+      if (lane.wasFull && lane.ids.size < laneCapacity / 2) {
+        lane.wasFull = false;
+        onRoom();
+      }
+    }
+    return taken;
+  }
+
   async function claimNext(): Promise<void> {
-    const ids = [...waiting.values().take(concurrency)];
-    for (const id of ids) waiting.delete(id);
     try {
-      ready.push(...(await claim(ids)));
+      ready.push(...(await claim(takeNext(concurrency))));
     } catch (error) {
       // Their leases run out, and the sweep offers them again.
       onError(error);
     }
     claiming = null;
-    if (wasFull && waiting.size < capacity / 2) {
-      wasFull = false;
-      onRoom();
-    }
     pump();
   }
 
@@ -63,7 +85,7 @@ export function createChannelQueue<Claimed>({
         if (next !== undefined) begin(next);
       }
       // Claimed ahead by less than one round, so that no lease runs out while its delivery waits for a place.
-      if (claiming === null && waiting.size > 0 && ready.length < concurrency / 2) claiming = claimNext();
+      if (claiming === null && ready.length < concurrency / 2 && anyWaiting()) claiming = claimNext();
     }
     if (running === 0 && claiming === null) onIdle?.();
   }
@@ -79,19 +101,24 @@ export function createChannelQueue<Claimed>({
   }
 
   return {
-    offer(ids) {
+    offer(priority, ids) {
       if (stopped) return;
+      const lane = laneOf(priority);
       for (const id of ids) {
-        if (waiting.size >= capacity) break;
-        waiting.add(id);
+        if (lane.ids.size >= laneCapacity) break;
+        lane.ids.add(id);
       }
-      if (waiting.size >= capacity) wasFull = true;
+      if (lane.ids.size >= laneCapacity) lane.wasFull = true;
       pump();
     },
-    room: () => (stopped ? 0 : capacity - waiting.size),
+    room: (priority) => (stopped ? 0 : laneCapacity - laneOf(priority).ids.size),
     async stop() {
       stopped = true;
-      if (running > 0 || claiming !== null) await new Promise<void>((resolve) => (onIdle = resolve));
+      if (running > 0 || claiming !== null) {
+        await new Promise<void>((resolve) => {
+          onIdle = resolve;
+        });
+      }
       if (ready.length > 0) await unclaim(ready);
       ready = [];
     },

@@ -23,10 +23,10 @@ import { iso } from "./time.ts";
 
 export interface Deliver {
   /** Hands on deliveries that wait to be sent. What finds no room stays due in the database. */
-  offer(channel: ExternalChannel, notificationIds: string[]): void;
-  /** How many more deliveries the channel's queue takes. */
-  room(channel: ExternalChannel): number;
-  fullChannels(): ExternalChannel[];
+  offer(channel: ExternalChannel, lane: Priority, notificationIds: string[]): void;
+  /** How many more deliveries of a lane the channel's queue takes. */
+  room(channel: ExternalChannel, lane: Priority): number;
+  fullChannels(lane: Priority): ExternalChannel[];
   reachable(channel: Channel): boolean;
   /** Sends nothing more. Waits `graceMs` for what is under way, then cuts it off; all of it is recorded. */
   stop(graceMs: number): Promise<void>;
@@ -72,9 +72,10 @@ export function createDeliver(needs: Needs): Deliver {
     return queue;
   };
   return {
-    offer: (channel, ids) => queueOf(channel).offer(ids),
-    room: (channel) => queueOf(channel).room(),
-    fullChannels: () => [...queues].filter(([, queue]) => queue.room() === 0).map(([channel]) => channel),
+    offer: (channel, lane, ids) => queueOf(channel).offer(lane, ids),
+    room: (channel, lane) => queueOf(channel).room(lane),
+    fullChannels: (lane) =>
+      [...queues].filter(([, queue]) => queue.room(lane) === 0).map(([channel]) => channel),
     reachable: (channel) => channel === "inbox" || needs.providers[channel] !== undefined,
     async stop(graceMs) {
       const timer = setTimeout(() => cutOff.abort(), graceMs);

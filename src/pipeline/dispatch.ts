@@ -30,7 +30,7 @@ export async function dispatch(needs: Needs, batch: NotificationEvent[], lane: P
     if (profile === undefined) throw new Error("a profile is missing from a batch");
     return { event, decisions: plan(event, profile, deliver.reachable, nowMs) };
   });
-  const inserted = await insertPlans(needs.db.orm, columnsOf(planned, needs, nowMs));
+  const inserted = await insertPlans(needs.db.orm, columnsOf(planned, lane, needs, nowMs));
   const queued = new Map<ExternalChannel, string[]>();
   let stored = 0;
   for (const { notification_id, channel, status } of inserted) {
@@ -46,10 +46,10 @@ export async function dispatch(needs: Needs, batch: NotificationEvent[], lane: P
   }
   if (stored > 0) telemetry.recordNotificationSent("inbox", lane, "sent", stored);
   telemetry.flushed("dispatch", inserted.length, performance.now() - startedMs);
-  for (const [channel, ids] of queued) deliver.offer(channel, ids);
+  for (const [channel, ids] of queued) deliver.offer(channel, lane, ids);
 }
 
-function columnsOf(planned: Planned[], { deliver, leaseMs }: Needs, nowMs: number) {
+function columnsOf(planned: Planned[], lane: Priority, { deliver, leaseMs }: Needs, nowMs: number) {
   const sorted = planned.toSorted((a, b) => (a.event.id < b.event.id ? -1 : 1));
   const outcomes = sorted.map(({ decisions }) => outcomeOf(decisions));
   const deliveries = sorted.flatMap(({ event, decisions }) =>
@@ -70,7 +70,7 @@ function columnsOf(planned: Planned[], { deliver, leaseMs }: Needs, nowMs: numbe
     deliveryReasons: deliveries.map(({ decision }) => (decision.does === "skip" ? decision.reason : null)),
     now: iso(nowMs),
     leaseUntil: iso(nowMs + leaseMs),
-    fullChannels: deliver.fullChannels() satisfies Channel[],
+    fullChannels: deliver.fullChannels(lane) satisfies Channel[],
     scheduledIds: sorted.flatMap(({ event }) => (event.scheduled ? [event.id] : [])),
   };
 }

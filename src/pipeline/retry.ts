@@ -1,4 +1,4 @@
-import type { Outcome } from "../channels/channel.ts";
+import { type Outcome, retryAfterMaxMs } from "../channels/channel.ts";
 
 /** The state that follows an attempt. */
 export type Verdict =
@@ -8,9 +8,6 @@ export type Verdict =
 
 /** How far a wait strays from the schedule, so that what failed together does not come back together. */
 export const jitterShare = 0.2;
-
-/** The longest wait a provider's Retry-After can ask for. */
-export const retryAfterMaxMs = 86_400_000;
 
 /**
  * Decides what follows an attempt. `tries` counts this attempt and those before it; `schedule` holds the

@@ -1,7 +1,7 @@
 import { idFloor } from "../../db/id.ts";
 import { dropOldPartitions, ensurePartitions } from "../../db/partitions.ts";
 import {
-  dueBacklog,
+  dueLanes,
   readSweepMark,
   releaseLeases,
   takeDueDeliveries,
@@ -10,7 +10,13 @@ import {
 } from "../../db/queries/due.ts";
 import { dropExpiredIdempotencyKeys } from "../../db/queries/idempotency.ts";
 import { type PendingRow, pendingBetween, scheduledAmong } from "../../db/queries/notifications.ts";
-import type { Channel, ExternalChannel, Priority, Providers } from "../channels/channel.ts";
+import {
+  type Channel,
+  type ExternalChannel,
+  type Priority,
+  type Providers,
+  priorities,
+} from "../channels/channel.ts";
 import type { Clock, Database, EventLog, NotificationEvent } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
 import type { Deliver } from "./deliver.ts";
@@ -24,7 +30,8 @@ export interface Sweep {
   start(): Promise<void>;
   wake(): void;
   stop(): Promise<void>;
-  backlog(): { waiting: number; oldestSeconds: number };
+  /** For how long the oldest row that the last round found had been due. */
+  oldestDueSeconds(): number;
 }
 
 interface Needs {
@@ -49,7 +56,7 @@ const maintainEveryMs = 600_000;
 export function createSweep(needs: Needs): Sweep {
   const { telemetry, clock } = needs;
   const state = { firstRound: true, mark: null as string | null, housekeptMs: 0, maintainedMs: clock.now() };
-  let backlog = { waiting: 0, oldestSeconds: 0 };
+  let oldestDueSeconds = 0;
   let stopped = false;
   let wake = () => {};
   let loop: Promise<void> = Promise.resolve();
@@ -58,11 +65,17 @@ export function createSweep(needs: Needs): Sweep {
     const nowMs = clock.now();
     if (state.firstRound && needs.db.exclusive) await releaseOrphans(needs, nowMs);
     await publishPending(needs, state, nowMs);
-    await publishScheduled(needs, nowMs);
-    await offerDeliveries(needs, nowMs);
+    const lanes = await dueLanes(needs.db.orm, {
+      channels: ["", ...needs.channels],
+      priorities: [...priorities],
+      now: iso(nowMs),
+    });
+    for (const { channel, priority } of lanes) {
+      if (channel === "") await publishScheduled(needs, priority, nowMs);
+      else await offerDeliveries(needs, channel as ExternalChannel, priority, nowMs);
+    }
     state.firstRound = false;
-    const [due] = await dueBacklog(needs.db.orm, { now: iso(nowMs) });
-    backlog = { waiting: due?.waiting ?? 0, oldestSeconds: due?.oldest_seconds ?? 0 };
+    oldestDueSeconds = Math.max(0, ...lanes.map(({ overdue_seconds }) => overdue_seconds));
     await keepHouse(needs, state, nowMs);
   }
 
@@ -99,7 +112,7 @@ export function createSweep(needs: Needs): Sweep {
       wake();
       await loop;
     },
-    backlog: () => backlog,
+    oldestDueSeconds: () => oldestDueSeconds,
   };
 }
 
@@ -139,10 +152,14 @@ async function publishPending(
   state.mark = mark;
 }
 
-async function publishScheduled({ db, log, telemetry, leaseMs }: Needs, nowMs: number): Promise<void> {
+async function publishScheduled(
+  { db, log, telemetry, leaseMs }: Needs,
+  priority: Priority,
+  nowMs: number,
+): Promise<void> {
   const times = { now: iso(nowMs), leaseUntil: iso(nowMs + leaseMs) };
   for (let full = true; full; ) {
-    const taken = await takeDueNotifications(db.orm, { ...times, limit: pageMax });
+    const taken = await takeDueNotifications(db.orm, { ...times, priority, limit: pageMax });
     full = taken.length === pageMax;
     const rows = await scheduledAmong(
       db.orm,
@@ -153,26 +170,28 @@ async function publishScheduled({ db, log, telemetry, leaseMs }: Needs, nowMs: n
 }
 
 async function offerDeliveries(
-  { db, deliver, telemetry, providers, channels, leaseMs }: Needs,
+  { db, deliver, telemetry, providers, leaseMs }: Needs,
+  channel: ExternalChannel,
+  priority: Priority,
   nowMs: number,
 ): Promise<void> {
-  for (const channel of channels) {
-    const limit = Math.min(deliver.room(channel), pageMax);
-    if (limit === 0) continue;
-    const taken = await takeDueDeliveries(db.orm, {
-      channel,
-      provider: providers[channel]?.name ?? "none",
-      now: iso(nowMs),
-      leaseUntil: iso(nowMs + leaseMs),
-      limit,
-      answer: "the process that was sending this stopped before it recorded the answer",
-    });
-    telemetry.swept("delivery", taken.length);
-    deliver.offer(
-      channel,
-      taken.map(({ notification_id }) => notification_id),
-    );
-  }
+  const limit = Math.min(deliver.room(channel, priority), pageMax);
+  if (limit === 0) return;
+  const taken = await takeDueDeliveries(db.orm, {
+    channel,
+    priority,
+    provider: providers[channel]?.name ?? "none",
+    now: iso(nowMs),
+    leaseUntil: iso(nowMs + leaseMs),
+    limit,
+    answer: "the process that was sending this stopped before it recorded the answer",
+  });
+  telemetry.swept("delivery", taken.length);
+  deliver.offer(
+    channel,
+    priority,
+    taken.map(({ notification_id }) => notification_id),
+  );
 }
 
 async function keepHouse(

@@ -1,5 +1,5 @@
-import { join } from "node:path";
-import { tempFolder } from "../temp-folder.ts";
+import "reflect-metadata";
+import * as x509 from "@peculiar/x509";
 
 export interface Certificate {
   /** PEM. */
@@ -7,26 +7,43 @@ export interface Certificate {
   key: string;
 }
 
+const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+const dayMs = 86_400_000;
+
 /** A certificate authority of this test's own, and what it issued for each name. */
 export async function issueCertificates<Name extends string>(
   ...names: Name[]
 ): Promise<{ ca: string; issued: Record<Name, Certificate> }> {
-  await using folder = tempFolder();
-  const at = (name: string) => join(folder.path, name);
-  const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  const authority = ["-keyout", at("ca.key"), "-out", at("ca.pem"), "-subj", "/CN=Test authority"];
-  await openssl("req", "-x509", "-days", "2", ...newKey, ...authority);
+  const validity = { notBefore: new Date(Date.now() - dayMs), notAfter: new Date(Date.now() + dayMs) };
+  const authorityKeys = await newKeys();
+  const authority = await x509.X509CertificateGenerator.createSelfSigned({
+    ...validity,
+    name: "CN=Test authority",
+    keys: authorityKeys,
+    signingAlgorithm: algorithm,
+    extensions: [new x509.BasicConstraintsExtension(true, 1, true)],
+  });
   const issued: Partial<Record<Name, Certificate>> = {};
   for (const name of names) {
-    const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`];
-    const issuer = ["-CA", at("ca.pem"), "-CAkey", at("ca.key"), "-days", "2"];
-    await openssl("req", "-x509", ...newKey, ...subject, ...issuer, "-keyout", at("key"), "-out", at("cert"));
-    issued[name] = { key: await Bun.file(at("key")).text(), cert: await Bun.file(at("cert")).text() };
+    const keys = await newKeys();
+    const cert = await x509.X509CertificateGenerator.create({
+      ...validity,
+      subject: `CN=${name}`,
+      issuer: authority.subject,
+      publicKey: keys.publicKey,
+      signingKey: authorityKeys.privateKey,
+      signingAlgorithm: algorithm,
+      extensions: [new x509.SubjectAlternativeNameExtension([{ type: "dns", value: name }])],
+    });
+    const key = x509.PemConverter.encode(
+      await crypto.subtle.exportKey("pkcs8", keys.privateKey),
+      "PRIVATE KEY",
+    );
+    issued[name] = { key, cert: cert.toString("pem") };
   }
-  return { ca: await Bun.file(at("ca.pem")).text(), issued: issued as Record<Name, Certificate> };
+  return { ca: authority.toString("pem"), issued: issued as Record<Name, Certificate> };
 }
 
-async function openssl(...args: string[]): Promise<void> {
-  const child = Bun.spawn(["openssl", ...args], { stdout: "ignore", stderr: "pipe" });
-  if ((await child.exited) !== 0) throw new Error(await child.stderr.text());
+function newKeys(): Promise<CryptoKeyPair> {
+  return crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
 }

@@ -171,7 +171,8 @@ export async function startSmtpSink({ login, tls }: SmtpSinkOptions = {}): Promi
       done(sink.onRecipient(address));
     },
     async onData(stream, { envelope, remotePort }, done) {
-      const raw = await text(stream);
+      const raw = await text(stream).catch(() => null);
+      if (raw === null) return; // The client was gone before its message was whole.
       const mail: ReceivedMail = {
         ...parseMail(raw),
         raw,

@@ -1,12 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { Webhook } from "standardwebhooks";
-import {
-  retryAfterMaxMs,
-  retryAfterOf,
-  webhookRequest,
-  webhookSecretFault,
-} from "../../src/channels/webhook.ts";
+import { retryAfterMaxMs } from "../../src/channels/channel.ts";
+import { retryAfterOf, webhookRequest, webhookSecretFault } from "../../src/channels/webhook.ts";
 import { aMessage } from "./message.ts";
 
 const secretOf = (bytes: number) => `whsec_${randomBytes(bytes).toString("base64")}`;

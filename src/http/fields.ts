@@ -1,0 +1,153 @@
+import { z } from "zod";
+import { isId, parseDeliveryId } from "../../db/id.ts";
+import { channels } from "../channels/channel.ts";
+import { emailAddressFault } from "../channels/email.ts";
+import { webhookUrlFault, webhookUrlMaxChars } from "../channels/webhook-address.ts";
+
+/** The fields that the API takes, each with its own words for what is wrong, and its own documentation. */
+
+/** A check that finds its own words: `fault` gives a sentence, or null where all is well. */
+const checked = (schema: z.ZodString, fault: (text: string) => string | null) =>
+  schema.superRefine((text, context) => {
+    const found = fault(text);
+    if (found !== null) context.addIssue({ code: "custom", message: found });
+  });
+
+export const userId = z
+  .string()
+  .regex(
+    /^[!-\-/-~][!-~]{0,127}$/,
+    "must be 1 to 128 printable ASCII characters without spaces, and not start with a dot",
+  )
+  .meta({ description: "Your own id of a user", examples: ["user_123"] });
+
+export const uuid = z
+  .string()
+  .refine(isId, "is no id of ours: they are lowercase UUIDs")
+  .meta({
+    format: "uuid",
+    pattern: "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+    examples: ["019e1a2b-3c4d-7e5f-8a6b-7c8d9e0f1a2b"],
+  });
+
+export const deliveryId = z
+  .string()
+  .refine(isDeliveryId, "is no id of a delivery: they are a notification's id, a hyphen and the channel")
+  .meta({
+    pattern: `^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}-(${channels.join("|")})$`,
+    examples: ["019e1a2b-3c4d-7e5f-8a6b-7c8d9e0f1a2b-email"],
+  });
+
+export function isDeliveryId(text: string): boolean {
+  const found = parseDeliveryId(text);
+  return found !== null && channels.some((known) => known === found.channel);
+}
+
+/** At most so many characters, as JSON Schema counts them: code points, where JavaScript counts UTF-16 units. */
+export const upTo = (max: number) =>
+  z
+    .string()
+    .refine((text) => text.length <= max || [...text].length <= max, `must have at most ${max} characters`)
+    .meta({ maxLength: max, pattern: "^[^\\u0000]*$" });
+
+export const oneLine = (max: number) =>
+  upTo(max)
+    .min(1, "must not be empty")
+    .regex(/^[^\p{Cc}\u2028\u2029]*$/u, "must be one line without control characters")
+    // The same, without a class of characters that not every reader of a description knows.
+    .meta({ pattern: "^[^\\u0000-\\u001F\\u007F-\\u009F\\u2028\\u2029]*$" });
+
+/** IANA knows some 600 names; what was found valid once is not looked up again. */
+const knownTimezones = new Set<string>();
+
+function timezoneFault(name: string): string | null {
+  if (knownTimezones.has(name)) return null;
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    knownTimezones.add(name);
+    return null;
+  } catch {
+    return "is no time zone of the IANA database, such as Europe/Lisbon";
+  }
+}
+
+function localeFault(tag: string): string | null {
+  try {
+    Intl.getCanonicalLocales(tag);
+    return null;
+  } catch {
+    return "is no language tag (BCP 47), such as pt-PT";
+  }
+}
+
+/** Whether it leads to a private address depends on a setting, and is asked where the setting is known. */
+const webhookUrl = checked(z.string().max(webhookUrlMaxChars), (url) =>
+  webhookUrlFault(url, { allowPrivate: true }),
+).meta({
+  format: "uri",
+  pattern: "^[Hh][Tt][Tt][Pp][Ss]?://",
+  examples: ["https://example.com/hooks/carillon"],
+});
+
+export const profileFields = {
+  email: checked(z.string().max(254), emailAddressFault).meta({
+    format: "idn-email",
+    examples: ["ana@example.com"],
+  }),
+  phone: z
+    .string()
+    .regex(/^\+[1-9][0-9]{6,14}$/, "must be a number in E.164 form, such as +351912345678")
+    .meta({ examples: ["+351912345678"] }),
+  webhook_url: webhookUrl,
+  name: oneLine(200).meta({ examples: ["Ana Sousa"] }),
+  locale: checked(z.string().max(35), localeFault).meta({
+    description: "A language tag (BCP 47)",
+    format: "language-tag",
+    examples: ["pt-PT"],
+  }),
+  timezone: checked(z.string().max(64), timezoneFault).meta({
+    description: "A name of the IANA time zone database",
+    format: "iana-timezone",
+    examples: ["Europe/Lisbon"],
+  }),
+};
+
+export const channel = z.enum(channels);
+
+const rfc3339 = z.iso.datetime({ offset: true });
+/** Beyond these years PostgreSQL and JavaScript no longer write a time alike. */
+const timeYears = /^(19[7-9]|2[0-9]{2})[0-9]-/;
+
+function timeFault(text: string): string | null {
+  if (!rfc3339.safeParse(text).success)
+    return "must be a time in RFC 3339 form, such as 2026-01-31T09:00:00Z";
+  return timeYears.test(text) ? null : "must be a time between the years 1970 and 2999";
+}
+
+export const time = checked(z.string(), timeFault).meta({
+  format: "date-time",
+  pattern: timeYears.source,
+  examples: ["2026-01-31T09:00:00Z"],
+});
+
+/** Any JSON, described with the one thing that cannot be stored: NUL. It was looked through as it was read. */
+const json = z.unknown().meta({
+  id: "Json",
+  anyOf: [
+    { type: ["number", "boolean", "null"] },
+    { type: "string", pattern: "^[^\\u0000]*$" },
+    { type: "array", items: { $ref: "#/components/schemas/Json" } },
+    { $ref: "#/components/schemas/JsonObject" },
+  ],
+});
+
+export const jsonObject = z.record(z.string(), json).meta({
+  id: "JsonObject",
+  propertyNames: { pattern: "^[^\\u0000]*$", not: { const: "__proto__" } },
+});
+
+export const metadataKey = z
+  .string()
+  .regex(/^[A-Za-z0-9_.-]{1,64}$/, "has a key that is not 1 to 64 letters, digits, _, . or -");
+
+export const metadataValueMax = 500;

@@ -1,0 +1,91 @@
+import { catalogue, type ErrorCode, type Fault } from "../errors.ts";
+
+type Json = Record<string, unknown>;
+
+/** How errors look in the API's description. */
+
+const faultSchema = {
+  type: "object",
+  required: ["detail"],
+  properties: {
+    pointer: { type: "string", description: "JSON pointer into the body, as a URI fragment (RFC 6901 §6)" },
+    parameter: { type: "string", description: "The parameter of path or query" },
+    detail: { type: "string" },
+  },
+};
+
+export const problemSchema = {
+  type: "object",
+  description: "What went wrong (RFC 9457)",
+  required: ["type", "title", "status", "detail", "code", "instance", "request_id"],
+  properties: {
+    type: { type: "string", format: "uri-reference", description: "Where the code is explained" },
+    title: { type: "string" },
+    status: { type: "integer" },
+    detail: { type: "string", description: "What exactly is wrong, and what to do about it" },
+    code: { type: "string", enum: Object.keys(catalogue), description: "What a program decides by" },
+    instance: { type: "string", description: "The path of the request" },
+    request_id: { type: "string", description: "Name it when you report the problem" },
+    errors: { type: "array", items: faultSchema, description: "Each fault with its place" },
+  },
+};
+
+/** Headers that come with a status, whatever its code. */
+const headersOf: Record<number, Json> = {
+  401: {
+    "WWW-Authenticate": { description: "The challenge (RFC 9110 §11.6.1)", schema: { type: "string" } },
+  },
+  405: { Allow: { description: "The methods that are taken", schema: { type: "string" } } },
+  503: {
+    "Retry-After": { description: "Seconds to wait", schema: { type: "string", pattern: "^[0-9]+$" } },
+  },
+  507: {
+    "Retry-After": { description: "Seconds to wait", schema: { type: "string", pattern: "^[0-9]+$" } },
+  },
+};
+
+export const requestIdHeader = {
+  "X-Request-Id": {
+    description: "Yours, if you sent one, else one of ours",
+    required: true,
+    schema: { type: "string" },
+  },
+};
+
+/** The answers that these codes give, one a status, with an example a code. */
+export function problemResponses(codes: ErrorCode[]): Record<string, Json> {
+  const responses: Record<string, Json> = {};
+  for (const status of new Set(codes.map((code) => catalogue[code].status))) {
+    const here = codes.filter((code) => catalogue[code].status === status);
+    responses[status] = {
+      description: here.map((code) => `\`${code}\`: ${catalogue[code].title}`).join(". "),
+      headers: { ...requestIdHeader, ...headersOf[status] },
+      content: {
+        "application/problem+json": {
+          schema: { $ref: "#/components/schemas/Problem" },
+          examples: Object.fromEntries(here.map((code) => [code, { value: problemExample(code, instance) }])),
+        },
+      },
+    };
+  }
+  return responses;
+}
+
+const faultExamples: Partial<Record<ErrorCode, Fault[]>> = {
+  validation_failed: [{ parameter: "color", detail: "is not known here" }],
+};
+
+function problemExample(code: ErrorCode, instance: string): Json {
+  const { status, title } = catalogue[code];
+  const errors = faultExamples[code];
+  return {
+    type: `/docs#error-${code}`,
+    title,
+    status,
+    detail: errors ? "color is not known here" : `${title}.`,
+    code,
+    ...(errors ? { errors } : {}),
+    instance,
+    request_id: "019e1a2b-3c4d-7000-8000-000000000001",
+  };
+}
