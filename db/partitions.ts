@@ -4,9 +4,9 @@ import { type Drizzle, rowsOf } from "./statement.ts";
 
 /** The tables that grow, with how full their pages are made: what is left is for the updates of their rows. */
 const partitioned = [
-  { table: "notifications", fillfactor: 60 },
-  { table: "deliveries", fillfactor: 60 },
-  { table: "attempts", fillfactor: 100 },
+  { table: "notifications", key: "id", fillfactor: 60 },
+  { table: "deliveries", key: "notification_id", fillfactor: 60 },
+  { table: "attempts", key: "notification_id", fillfactor: 100 },
 ] as const;
 
 const dayMs = 86_400_000;
@@ -22,15 +22,9 @@ export async function ensurePartitions(db: Drizzle, nowMs: number): Promise<numb
   const today = Math.floor(nowMs / dayMs) * dayMs;
   let made = 0;
   for (let start = today; start <= today + daysAhead * dayMs; start += dayMs) {
-    for (const { table, fillfactor } of partitioned) {
-      const name = `${table}_${suffixOf(start)}`;
-      if (existing.has(name)) continue;
-      await db.execute(
-        sql.raw(
-          `create table if not exists ${name} partition of ${table}
-           for values from ('${idFloor(start)}') to ('${idFloor(start + dayMs)}') with (fillfactor = ${fillfactor})`,
-        ),
-      );
+    for (const partition of partitioned) {
+      if (existing.has(`${partition.table}_${suffixOf(start)}`)) continue;
+      await makePartition(db, partition, start);
       made += 1;
     }
   }
@@ -38,29 +32,64 @@ export async function ensurePartitions(db: Drizzle, nowMs: number): Promise<numb
 }
 
 /**
- * Drops the days that are older than `retentionDays`, whole, unless something of that day is still due: a
- * notification scheduled for next year keeps its day. Gives the names of what it dropped.
+ * Rows of that day can lie in the default partition already, where a machine slept over the days that stood
+ * ready, or its clock was set back. PostgreSQL then refuses the new partition until they have left.
+ */
+async function makePartition(
+  db: Drizzle,
+  { table, key, fillfactor }: (typeof partitioned)[number],
+  startMs: number,
+): Promise<void> {
+  const [first, end] = [idFloor(startMs), idFloor(startMs + dayMs)];
+  const ofThatDay = sql.raw(`from ${table}_default where ${key} >= '${first}' and ${key} < '${end}'`);
+  const make = sql.raw(
+    `create table if not exists ${table}_${suffixOf(startMs)} partition of ${table}
+     for values from ('${first}') to ('${end}') with (fillfactor = ${fillfactor})`,
+  );
+  const [found] = rowsOf<{ strays: boolean }>(
+    await db.execute(sql`select exists (select ${ofThatDay}) as strays`),
+  );
+  if (!found?.strays) {
+    await db.execute(make);
+    return;
+  }
+  await db.transaction(async (tx) => {
+    await tx.execute(sql`create temp table strays on commit drop as select * ${ofThatDay}`);
+    await tx.execute(sql`delete ${ofThatDay}`);
+    await tx.execute(make);
+    await tx.execute(sql`insert into ${sql.raw(table)} select * from strays`);
+  });
+}
+
+/**
+ * Drops the days that are older than `retentionDays`, whole, unless something of that day is not old yet: a
+ * notification scheduled for next year keeps its day until then, and for as long after. So does what was
+ * never planned: no day is dropped that ends after `settledBefore`, the id below which nothing is pending.
+ * Gives the names of what it dropped.
  */
 export async function dropOldPartitions(
   db: Drizzle,
-  { nowMs, retentionDays }: { nowMs: number; retentionDays: number },
+  { nowMs, retentionDays, settledBefore }: { nowMs: number; retentionDays: number; settledBefore: string },
 ): Promise<string[]> {
-  const oldest = suffixOf(nowMs - retentionDays * dayMs);
+  const oldestMs = nowMs - retentionDays * dayMs;
+  const oldest = suffixOf(oldestMs);
   const dropped: string[] = [];
   for (const { name, day } of await partitionNames(db)) {
     if (day >= oldest) continue;
-    const start = Date.UTC(Number(day.slice(0, 4)), Number(day.slice(4, 6)) - 1, Number(day.slice(6, 8)));
-    const [open] = rowsOf<{ open: boolean }>(
+    const startMs = Date.UTC(Number(day.slice(0, 4)), Number(day.slice(4, 6)) - 1, Number(day.slice(6, 8)));
+    const [first, end] = [idFloor(startMs), idFloor(startMs + dayMs)];
+    if (end > settledBefore) continue;
+    const [kept] = rowsOf<{ kept: boolean }>(
       await db.execute(sql`
-        select exists (select from due
-          where notification_id >= ${idFloor(start)}::uuid and notification_id < ${idFloor(start + dayMs)}::uuid
-        ) as open`),
+        select exists (select from due where notification_id >= ${first}::uuid and notification_id < ${end}::uuid)
+          or exists (select from notifications
+            where id >= ${first}::uuid and id < ${end}::uuid and send_at >= ${new Date(oldestMs).toISOString()}::timestamptz
+          ) as kept`),
     );
-    if (open?.open) continue;
+    if (kept?.kept) continue;
     await db.transaction(async (tx) => {
       await tx.execute(
-        sql`delete from dead_letters
-          where notification_id >= ${idFloor(start)}::uuid and notification_id < ${idFloor(start + dayMs)}::uuid`,
+        sql`delete from dead_letters where notification_id >= ${first}::uuid and notification_id < ${end}::uuid`,
       );
       await tx.execute(sql.raw(`drop table if exists ${name}`));
     });

@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import {
   boolean,
   index,
@@ -79,7 +80,10 @@ export const notifications = pgTable(
     sendAt: time("send_at"),
     expiresAt: time("expires_at"),
   },
-  (t) => [index("notifications_user").on(t.projectId, t.userId, t.id)],
+  (t) => [
+    index("notifications_user").on(t.projectId, t.userId, t.id),
+    index("notifications_send_at").on(t.sendAt).where(sql`${t.sendAt} is not null`),
+  ],
 );
 
 /** Partitioned by the notification's id, a day each. Only `status` and what follows from it ever change. */

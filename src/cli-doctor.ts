@@ -3,7 +3,7 @@ import { examine, type Finding } from "./doctor.ts";
 
 const afterHelp = `
 One line a check: ok, warn or FAIL, what was found, and what to do about it. It changes nothing.
-Ends with 1 if anything stands in the way of a start (FAIL).
+FAIL: it would not start, or could not deliver; the exit code is 1 then.
 
 Examples:
   carillon doctor

@@ -3,7 +3,6 @@ import { z } from "zod";
 import { channels, priorities } from "./channels/channel.ts";
 import { settings } from "./config.ts";
 import { StartError } from "./errors.ts";
-import { notificationDetailView, notificationView } from "./http/views.ts";
 
 /** How long a request may take, in milliseconds. */
 const requestTimeoutMs = 10_000;
@@ -29,7 +28,22 @@ interface Service {
   key: string;
 }
 
-type Detail = z.output<typeof notificationDetailView>;
+/** Of the answers, what is printed: the service may be of another version. */
+const accepted = z.object({ id: z.string() });
+const detail = z.object({
+  status: z.string(),
+  reason_detail: z.string().nullable(),
+  deliveries: z.array(
+    z.object({
+      channel: z.string(),
+      status: z.string(),
+      reason_detail: z.string().nullable(),
+      attempts: z.array(z.object({ provider: z.string(), answer: z.string() })),
+    }),
+  ),
+});
+
+type Detail = z.output<typeof detail>;
 
 const afterHelp = `
 Prints the notification's id; with --wait also its deliveries, and fails unless it was sent.
@@ -68,7 +82,7 @@ const defaultUrl = () => `http://127.0.0.1:${process.env[settings.port.name] || 
 async function send(service: Service, { to, email, title, body, channels, priority, wait }: SendOptions) {
   const recipient = email === undefined ? to : { user_id: to, email };
   const notification = { to: recipient, title, body, channels, priority };
-  const { id } = await ask(service, "/v1/notifications", notificationView, notification);
+  const { id } = await ask(service, "/v1/notifications", accepted, notification);
   console.log(id);
   if (wait) await report(await closed(service, id));
 }
@@ -79,23 +93,25 @@ const isOpen = ({ status }: Detail) => ["scheduled", "pending", "processing"].in
 async function closed(service: Service, id: string): Promise<Detail> {
   const deadlineMs = performance.now() + waitMs;
   for (;;) {
-    const detail = await ask(service, `/v1/notifications/${id}`, notificationDetailView);
-    if (!isOpen(detail) || performance.now() > deadlineMs) return detail;
+    const notification = await ask(service, `/v1/notifications/${id}`, detail);
+    if (!isOpen(notification) || performance.now() > deadlineMs) return notification;
     await Bun.sleep(pollMs);
   }
 }
 
-function report(detail: Detail): void {
-  for (const { channel, status, reason_detail, attempts } of detail.deliveries) {
+function report(notification: Detail): void {
+  for (const { channel, status, reason_detail, attempts } of notification.deliveries) {
     const last = attempts.at(-1);
     const why = [reason_detail, last && `${last.provider}: ${last.answer}`].filter(Boolean).join("; ");
     console.log(`${channel.padEnd(8)} ${status.padEnd(9)} ${why}`.trimEnd());
   }
-  if (detail.status === "sent") return;
-  const why = isOpen(detail)
-    ? `Not finished within ${waitMs / 1000} s: it is still ${detail.status} and goes on without this command.`
-    : `It is ${detail.status}${detail.reason_detail ? `: ${detail.reason_detail}` : ""}.`;
-  throw new StartError(why);
+  const { status, reason_detail } = notification;
+  if (status === "sent") return;
+  throw new StartError(
+    isOpen(notification)
+      ? `Not finished within ${waitMs / 1000} s: it is still ${status} and goes on without this command.`
+      : `It is ${status}${reason_detail === null ? "" : `: ${reason_detail}`}.`,
+  );
 }
 
 const problemAnswer = z.object({

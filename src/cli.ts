@@ -26,7 +26,7 @@ export async function runCli(args: string[]): Promise<void> {
       process.exitCode = error.exitCode === 0 ? 0 : wrongUsage;
     } else if (error instanceof StartError || error instanceof ClientError) {
       console.error(error.message);
-      process.exitCode = failed;
+      process.exit(failed); // Now: what a failed start had opened by then would keep the process.
     } else if ((error as { code?: string }).code !== "EPIPE") throw error; // As with head: it has read enough.
   }
 }
@@ -48,7 +48,7 @@ ${settingsHelp()}
 
 Exit codes:
   0  it was done
-  1  it failed: stderr says why (for doctor: something stands in the way of a start)
+  1  it failed: stderr says why (doctor: a check says FAIL; send --wait: it was not sent)
   2  wrong usage: an unknown command or option, or a value that an option does not take
   128 + signal  a second SIGINT or SIGTERM cut it off`;
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseMailbox } from "./channels/email.ts";
 import { webhookSecretFault } from "./channels/webhook.ts";
 import { StartError } from "./errors.ts";
 
@@ -92,15 +93,12 @@ export const settings = {
   }),
   emailFrom: setting({
     name: "EMAIL_FROM",
-    default: "Carillon <carillon@localhost>",
+    default: "Carillon <carillon@localhost.localdomain>",
     unit: "address",
     sentence: "The sender of every email.",
     schema: z
       .string()
-      .regex(
-        /^(?:[^<>\r\n]*<[^<>\s@]+@[^<>\s@]+>|[^<>\s@]+@[^<>\s@]+)$/,
-        "is no address such as News <news@example.com>",
-      ),
+      .refine((text) => parseMailbox(text) !== null, "is no address such as News <news@example.com>"),
   }),
   emailConnections: setting({
     name: "EMAIL_CONNECTIONS",
@@ -239,7 +237,7 @@ export function readConfig(environment: Environment): { config: Config; faults: 
     if (parsed.success) values[key] = parsed.data;
     else {
       const why = parsed.error.issues.map(({ message }) => message).join("; ");
-      faults.push({ name, detail: secret ? `${name} ${why}` : `${name}=${given}: ${why}` });
+      faults.push({ name, detail: secret ? `${name}: ${why}` : `${name}=${given}: ${why}` });
     }
   }
   return { config: values as Config, faults };

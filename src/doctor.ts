@@ -5,7 +5,7 @@ import { type Config, readConfig, settings } from "./config.ts";
 import { listenFault } from "./serve.ts";
 import { nearestName } from "./spelling.ts";
 
-/** What a check found: `fail` stands in the way of a start, `warn` does not, and may surprise later. */
+/** What a check found: with `fail` nothing starts or nothing arrives, `warn` may surprise later. */
 export interface Finding {
   check: string;
   level: "ok" | "warn" | "fail";
@@ -27,7 +27,9 @@ const ok = (found: string): Result => ({ level: "ok", found, todo: null });
 const warn = (found: string, todo: string): Result => ({ level: "warn", found, todo });
 const fail = (found: string, todo: string): Result => ({ level: "fail", found, todo });
 
-/** Below this a start may not end (a new data folder takes 40 MB), and below that it soon fills up. */
+const sentence = (text: string) => `${text.replace(/\.$/, "")}.`;
+
+/** A new data folder takes 40 MB: with less than the first a start may fail, with less than the second it soon will. */
 const freeMinBytes = 100 * 1024 ** 2;
 const freeGoodBytes = 1024 ** 3;
 
@@ -51,7 +53,7 @@ const checks: Check[] = [
 export async function examine(environment: Record<string, string | undefined>): Promise<Finding[]> {
   const { config, faults } = readConfig(environment);
   const findings = [
-    ...faults.map(({ detail }) => fail(`${detail}.`, "See carillon --help for what it takes.")),
+    ...faults.map(({ detail }) => fail(sentence(detail), "See carillon --help for what it takes.")),
     ...misspelled(environment),
   ].map((result): Finding => ({ check: "settings", ...result }));
   if (findings.length === 0) findings.push({ check: "settings", ...ok("all of them can be read.") });
@@ -62,12 +64,12 @@ export async function examine(environment: Record<string, string | undefined>): 
   return findings;
 }
 
-/** What a check could not even look at stands in the way as well. */
+/** What a check could not even look at would stop a start as well. */
 async function looked(look: Check["look"], config: Config): Promise<Result> {
   try {
     return await look(config);
   } catch (error) {
-    return fail(`${(error as Error).message}.`, "A start would run into the same.");
+    return fail(sentence((error as Error).message), "A start would run into the same.");
   }
 }
 
@@ -158,7 +160,7 @@ async function lookAtPort({ host, port, dataDir }: Config): Promise<Result> {
 }
 
 async function lookAtEmail(config: Config): Promise<Result> {
-  const { email } = providersOf(config, null);
+  const { email } = providersOf({ ...config, webhookSecret: null }, null);
   if (email === undefined || config.smtpUrl === null) {
     return warn("no SMTP_URL: email is skipped.", "Set SMTP_URL to your mail server.");
   }
@@ -166,7 +168,10 @@ async function lookAtEmail(config: Config): Promise<Result> {
   try {
     await email.check?.();
   } catch (error) {
-    return fail(`${host}: ${(error as Error).message}.`, "Check SMTP_URL, or set it to another server.");
+    return fail(
+      sentence(`${host}: ${(error as Error).message}`),
+      "Check SMTP_URL, or set it to another server.",
+    );
   } finally {
     await email.close?.();
   }

@@ -19,6 +19,8 @@ export interface Database {
   exclusive: boolean;
   /** Reclaims dead rows and refreshes the planner's statistics where the server does not do so by itself. */
   maintain(): Promise<void>;
+  /** Bounds what a start after a crash has to replay, where the server does not do so by itself. */
+  boundRecovery(): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -53,6 +53,8 @@ create table notifications (
   check (metadata is null or jsonb_typeof(metadata) = 'object')
 ) partition by range (id);
 create index notifications_user on notifications (project_id, user_id, id);
+-- Few are scheduled, and a day with one of them is kept until that one is old.
+create index notifications_send_at on notifications (send_at) where send_at is not null;
 create table notifications_default partition of notifications default with (fillfactor = 60);
 
 create table deliveries (

@@ -29,6 +29,12 @@ export function openDataFolder(folder: string): DataFolder {
   const lock = takeLock(path, lockFile, ownerFile);
   writeFileSync(ownerFile, String(process.pid));
   const isNew = !existsSync(completeFile);
+  if (!isNew && !existsSync(databasePath)) {
+    lock.close();
+    throw new StartError(
+      `The data folder ${path} has lost its database, ${databasePath}. Put it back from a backup, or set DATA_DIR to another folder.`,
+    );
+  }
   if (isNew && existsSync(databasePath)) {
     // A first start was cut off. Nothing was accepted on it, but deleting is not ours to do.
     renameSync(databasePath, `${databasePath}-incomplete-${Date.now()}`);
@@ -108,7 +114,7 @@ function isLocked(lockFile: string): boolean {
   if (!existsSync(lockFile)) return false;
   const lock = new Sqlite(lockFile, { readonly: true });
   try {
-    lock.query("select count(*) from sqlite_master").get();
+    lock.query("pragma schema_version").get();
     return false;
   } catch (error) {
     if ((error as { code?: string }).code === "SQLITE_BUSY") return true;

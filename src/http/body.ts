@@ -41,8 +41,6 @@ export function parseJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(utf8.decode(bytes));
   } catch (error) {
-    // The parser's own stack ran out: nested beyond any use.
-    if (error instanceof RangeError) throw tooDeep();
     throw new ClientError(
       "malformed_json",
       `The body could not be read as JSON: ${(error as Error).message}`,

@@ -18,7 +18,8 @@ const list = operation({
   method: "get",
   path: "/v1/deliveries",
   tag: "Deliveries",
-  summary: "List deliveries, newest notifications first; with status=failed, the dead letters",
+  summary: "List deliveries",
+  description: "Those of the newest notifications first. With `status=failed`, the dead letters.",
   scope: "read",
   query: z.strictObject({
     ...listQuery,

@@ -38,7 +38,7 @@ const page = (path: string, id: string, summary: string, responses: Json): [stri
       summary,
       security: [],
       parameters: [],
-      responses: { ...responses, ...problemResponses(["method_not_allowed", "internal_error"], path) },
+      responses: { ...responses, ...problemResponses(["method_not_allowed", "internal_error"]) },
     },
   },
 ];
@@ -50,21 +50,16 @@ export const pagePaths: Record<string, Json> = Object.fromEntries([
   page("/healthz", "getHealth", "Whether the process lives", {
     200: statusAnswer("It does", { status: "alive" }),
   }),
-  page(
-    "/readyz",
-    "getReadiness",
-    "Whether requests can be taken: the database answers and nothing is stopping",
-    {
-      200: statusAnswer("They can", { status: "ready" }),
-      503: statusAnswer(
-        "Not now",
-        { status: "not_ready", missing: "database" },
-        {
-          "Retry-After": { description: "Seconds to wait", schema: { type: "string", pattern: "^[0-9]+$" } },
-        },
-      ),
-    },
-  ),
+  page("/readyz", "getReadiness", "Whether requests can be taken", {
+    200: statusAnswer("They can", { status: "ready" }),
+    503: statusAnswer(
+      "Not now",
+      { status: "not_ready", missing: "database" },
+      {
+        "Retry-After": { description: "Seconds to wait", schema: { type: "string", pattern: "^[0-9]+$" } },
+      },
+    ),
+  }),
   page("/metrics", "getMetrics", "Metrics, in the text format of Prometheus", {
     200: textAnswer("text/plain", text, 'carillon_notifications_accepted_total{priority="normal"} 42\n'),
   }),

@@ -1,4 +1,5 @@
-import { catalogue, type ErrorCode, type Fault } from "../errors.ts";
+import { ClientError, catalogue, type ErrorCode, type Problem, problemOf } from "../errors.ts";
+import { validationError } from "./problem.ts";
 
 type Json = Record<string, unknown>;
 
@@ -63,7 +64,7 @@ export function problemResponses(codes: ErrorCode[]): Record<string, Json> {
       content: {
         "application/problem+json": {
           schema: { $ref: "#/components/schemas/Problem" },
-          examples: Object.fromEntries(here.map((code) => [code, { value: problemExample(code, instance) }])),
+          examples: Object.fromEntries(here.map((code) => [code, { $ref: `#/components/examples/${code}` }])),
         },
       },
     };
@@ -71,21 +72,19 @@ export function problemResponses(codes: ErrorCode[]): Record<string, Json> {
   return responses;
 }
 
-const faultExamples: Partial<Record<ErrorCode, Fault[]>> = {
-  validation_failed: [{ parameter: "color", detail: "is not known here" }],
-};
+/** An example of each error, by its code. */
+export const problemExamples: Record<string, { value: Problem }> = Object.fromEntries(
+  Object.keys(catalogue).map((code) => [code, { value: problemExample(code as ErrorCode) }]),
+);
 
-function problemExample(code: ErrorCode, instance: string): Json {
-  const { status, title } = catalogue[code];
-  const errors = faultExamples[code];
+function problemExample(code: ErrorCode): Problem {
+  const error =
+    code === "validation_failed"
+      ? validationError([{ pointer: "#/title", detail: "is missing" }])
+      : new ClientError(code, `${catalogue[code].title}.`);
   return {
-    type: `/docs#error-${code}`,
-    title,
-    status,
-    detail: errors ? "color is not known here" : `${title}.`,
-    code,
-    ...(errors ? { errors } : {}),
-    instance,
+    ...problemOf(error),
+    instance: "/v1/notifications",
     request_id: "019e1a2b-3c4d-7000-8000-000000000001",
   };
 }

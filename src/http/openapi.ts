@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { ErrorCode } from "../errors.ts";
 import { pagePaths } from "./openapi-pages.ts";
-import { problemResponses, problemSchema, requestIdHeader } from "./openapi-problems.ts";
+import { problemExamples, problemResponses, problemSchema, requestIdHeader } from "./openapi-problems.ts";
 import type { Operation } from "./operation.ts";
 
 type Json = Record<string, unknown>;
@@ -63,6 +63,7 @@ export function openApiOf(operations: Operation[]): Json {
         key: { type: "http", scheme: "bearer", description: "An API key: `Authorization: Bearer <key>`" },
       },
       schemas: { ...Object.fromEntries(components), Problem: problemSchema },
+      examples: problemExamples,
     },
   };
 }
@@ -91,7 +92,7 @@ function operationObject(operation: Operation, components: Map<string, Json>): J
       : {}),
     responses: {
       [operation.status]: successOf(operation, components),
-      ...problemResponses(errorsOf(operation), operation.path),
+      ...problemResponses(errorsOf(operation)),
     },
   };
 }

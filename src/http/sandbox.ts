@@ -32,8 +32,9 @@ const list = operation({
   method: "get",
   path: "/v1/sandbox/messages",
   tag: "Sandbox",
-  summary: "List what the sandbox kept instead of sending it, newest first",
-  description: "In dev, a channel without a provider keeps its messages here.",
+  summary: "List what the sandbox kept",
+  description:
+    "In dev, a channel without a provider keeps its messages here instead of sending them. Newest first.",
   scope: "read",
   devOnly: true,
   status: 200,

@@ -3,6 +3,7 @@ import { channels, priorities } from "../channels/channel.ts";
 import { deliveryStatuses, notificationStatuses } from "../pipeline/state.ts";
 import {
   channel,
+  cursor,
   deliveryId,
   jsonObject,
   metadataKey,
@@ -83,8 +84,8 @@ export const listQuery = {
       z.int().min(1).max(100).default(50),
     )
     .meta({ description: "Items a page" }),
-  after: z.string().min(1).max(200).optional().meta({ description: "The `next` of an earlier page" }),
-  before: z.string().min(1).max(200).optional().meta({ description: "The `previous` of an earlier page" }),
+  after: cursor.meta({ description: "The `next` of an earlier page" }).optional(),
+  before: cursor.meta({ description: "The `previous` of an earlier page" }).optional(),
 };
 
 export const notificationStatus = z.enum(notificationStatuses);

@@ -63,7 +63,6 @@ export function createSweep(needs: Needs): Sweep {
 
   async function run(): Promise<void> {
     const nowMs = clock.now();
-    if (state.firstRound && needs.db.exclusive) await releaseOrphans(needs, nowMs);
     await publishPending(needs, state, nowMs);
     const lanes = await dueLanes(needs.db.orm, {
       channels: ["", ...needs.channels],
@@ -76,6 +75,7 @@ export function createSweep(needs: Needs): Sweep {
     }
     state.firstRound = false;
     oldestDueSeconds = Math.max(0, ...lanes.map(({ overdue_seconds }) => overdue_seconds));
+    await needs.db.boundRecovery();
     await keepHouse(needs, state, nowMs);
   }
 
@@ -103,6 +103,8 @@ export function createSweep(needs: Needs): Sweep {
   return {
     run,
     async start() {
+      // Once, before anything is taken: later, the leases are our own.
+      if (needs.db.exclusive) await releaseOrphans(needs, clock.now());
       await round();
       loop = rounds();
     },
@@ -196,14 +198,18 @@ async function offerDeliveries(
 
 async function keepHouse(
   { db, telemetry, retentionDays }: Needs,
-  state: { housekeptMs: number; maintainedMs: number },
+  state: { mark: string | null; housekeptMs: number; maintainedMs: number },
   nowMs: number,
 ): Promise<void> {
   if (nowMs - state.housekeptMs < housekeepingEveryMs) return;
   state.housekeptMs = nowMs;
   await ensurePartitions(db.orm, nowMs);
   await dropExpiredIdempotencyKeys(db.orm, { expiredBefore: iso(nowMs - idempotencyTtlMs), limit: 10_000 });
-  const dropped = await dropOldPartitions(db.orm, { nowMs, retentionDays });
+  const dropped = await dropOldPartitions(db.orm, {
+    nowMs,
+    retentionDays,
+    settledBefore: state.mark ?? idFloor(0),
+  });
   if (dropped.length > 0)
     telemetry.log("info", "dropped what is older than RETENTION_DAYS", { tables: dropped.join(", ") });
   if (nowMs - state.maintainedMs < maintainEveryMs) return;

@@ -1,0 +1,381 @@
+/** Every way a body can be wrong, each with its own clear error. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { eventually } from "../eventually.ts";
+import {
+  type Answer,
+  aNotification,
+  expectFaults,
+  expectProblem,
+  type HttpService,
+  startHttp,
+} from "./service.ts";
+
+let service: HttpService;
+beforeAll(async () => {
+  service = await startHttp();
+});
+afterAll(() => service[Symbol.asyncDispose]());
+
+const send = (body: unknown, headers?: Record<string, string>): Promise<Answer> =>
+  service.call("POST /v1/notifications", { body, ...(headers ? { headers } : {}) });
+const sendWith = (changes: Record<string, unknown>) => send(aNotification(changes));
+const sendTo = (profile: Record<string, unknown>) => sendWith({ to: { user_id: "user_1", ...profile } });
+const dayMs = 86_400_000;
+const inDays = (days: number) => new Date(Date.now() + days * dayMs).toISOString();
+
+describe("what is not JSON", () => {
+  test.each(['{"to": "user_1",', "", "undefined", "{'to': 1}", "\xff\xfe", '{"a": 1} x'])(
+    "malformed: %p",
+    async (body) =>
+      expectProblem(
+        await send(body, { "content-type": "application/json" }),
+        "malformed_json",
+        /could not be read as JSON/,
+      ),
+  );
+
+  test("bytes that are no UTF-8", async () => {
+    const response = await fetch(`${service.url}/v1/notifications`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${service.adminKey}`, "content-type": "application/json" },
+      body: new Uint8Array([0x22, 0xff, 0x22]),
+    });
+    expect(response.status).toBe(400);
+    expect(((await response.json()) as { code: string }).code).toBe("malformed_json");
+  });
+
+  test.each(["text/plain", "application/xml", "application/x-www-form-urlencoded", "application/jsonp"])(
+    "sent as %s",
+    async (type) =>
+      expectProblem(await send("{}", { "content-type": type }), "unsupported_media_type", new RegExp(type)),
+  );
+
+  test("without a content type", async () => {
+    const response = await fetch(`${service.url}/v1/notifications`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${service.adminKey}` },
+      body: new Uint8Array([0x7b, 0x7d]),
+    });
+    expect(response.status).toBe(415);
+    expect(((await response.json()) as { detail: string }).detail).toContain(
+      "Content-Type: application/json",
+    );
+  });
+
+  test("a charset after the content type is fine", async () => {
+    const { status } = await send(JSON.stringify(aNotification()), {
+      "content-type": "application/json; charset=utf-8",
+    });
+    expect(status).toBe(202);
+  });
+});
+
+describe("what is too much", () => {
+  const megabyte = "x".repeat(1 << 20);
+
+  test("a body of 1 MB", async () => {
+    expectProblem(await sendWith({ body: megabyte }), "body_too_large", /at most 262144 bytes/);
+  });
+
+  test("a body of 1 MB whose length is not said", async () => {
+    const text = JSON.stringify(aNotification({ body: megabyte }));
+    const response = await fetch(`${service.url}/v1/notifications`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${service.adminKey}`, "content-type": "application/json" },
+      body: new ReadableStream({
+        pull(controller) {
+          controller.enqueue(new TextEncoder().encode(text));
+          controller.close();
+        },
+      }),
+    });
+    expect(response.status).toBe(413);
+    expect(((await response.json()) as { code: string }).code).toBe("body_too_large");
+  });
+
+  test("1,001 notifications in a bulk request", async () => {
+    const body = { notifications: Array.from({ length: 1001 }, () => aNotification()) };
+    expectFaults(await service.call("POST /v1/notifications/bulk", { body }), {
+      "#/notifications": /at most 1000 notifications/,
+    });
+  });
+
+  test("no notification in a bulk request", async () => {
+    expectFaults(await service.call("POST /v1/notifications/bulk", { body: { notifications: [] } }), {
+      "#/notifications": /at least one/,
+    });
+  });
+
+  test.each([33, 1000, 100_000])("JSON nested %d levels deep", async (depth) => {
+    const body = `{"to": "user_1", "title": "a", "body": "b", "data": {"x": ${"[".repeat(depth)}${"]".repeat(depth)}}}`;
+    expectProblem(await send(body), "json_too_deep", /32 levels/);
+  });
+
+  test("a title of 501 characters, but not one of 500 that JavaScript counts twice", async () => {
+    expectFaults(await sendWith({ title: "x".repeat(501) }), { "#/title": /at most 500 characters/ });
+    expect((await sendWith({ title: "🔔".repeat(500) })).status).toBe(202);
+    expectFaults(await sendWith({ title: "🔔".repeat(501) }), { "#/title": /at most 500 characters/ });
+  });
+
+  test("51 keys of metadata", async () => {
+    const metadata = Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`key_${index}`, index]));
+    expectFaults(await sendWith({ metadata }), { "#/metadata": /more than 50 keys/ });
+  });
+});
+
+describe("what is of another type", () => {
+  test.each([
+    ["#", 42, /must be of type object/],
+    ["#", [], /must be of type object/],
+    ["#", null, /must be of type object/],
+    ["#/title", aNotification({ title: 7 }), /must be of type string/],
+    ["#/body", aNotification({ body: ["x"] }), /must be of type string/],
+    ["#/to", aNotification({ to: 7 }), /must be of type string or object/],
+    ["#/to", aNotification({ to: undefined }), /is missing/],
+    ["#/to/user_id", aNotification({ to: {} }), /is missing/],
+    ["#/to/email", aNotification({ to: { user_id: "a", email: 7 } }), /must be of type string/],
+    ["#/channels", aNotification({ channels: "email" }), /must be of type array/],
+    ["#/data", aNotification({ data: [1] }), /must be of type object/],
+    ["#/metadata", aNotification({ metadata: "x" }), /must be of type object/],
+    ["#/metadata/a", aNotification({ metadata: { a: null } }), /must be of type string or number or boolean/],
+    ["#/metadata/a", aNotification({ metadata: { a: {} } }), /must be of type string or number or boolean/],
+    ["#/send_at", aNotification({ send_at: 1 }), /must be of type string/],
+    ["#/title", aNotification({ title: undefined }), /is missing/],
+  ])("at %s: %j", async (pointer, body, detail) => expectFaults(await send(body), { [pointer]: detail }));
+
+  test("every fault of a body is named, not just the first", async () => {
+    expectFaults(await send({ to: "", title: "", priority: "urgent", colour: 1 }), {
+      "#/to": /1 to 128 printable/,
+      "#/title": /must not be empty/,
+      "#/body": /is missing/,
+      "#/priority": /one of "critical", "high", "normal", "low"/,
+      "#/colour": /not a field that is known/,
+    });
+  });
+});
+
+describe("what is not known", () => {
+  test("a field", async () =>
+    expectFaults(await sendWith({ Title: "x" }), { "#/Title": /not a field that is known/ }));
+  test("a field of the recipient, its pointer escaped", async () =>
+    expectFaults(await sendTo({ "e/mail~": "x" }), { "#/to/e~1mail~0": /not a field that is known/ }));
+  test("a channel", async () =>
+    expectFaults(await sendWith({ channels: ["email", "fax"] }), {
+      "#/channels/1": /one of "email", "sms", "push", "inbox", "webhook", "chat"/,
+    }));
+  test("a priority", async () =>
+    expectFaults(await sendWith({ priority: "HIGH" }), { "#/priority": /one of/ }));
+  test("no channel at all", async () =>
+    expectFaults(await sendWith({ channels: [] }), { "#/channels": /at least one channel/ }));
+});
+
+describe("who gets it", () => {
+  test.each(["", " ", "a b", ".", "..", "x".repeat(129), "zoë", "a\nb"])("the user id %j", async (to) =>
+    expectFaults(await sendWith({ to }), { "#/to": /printable ASCII/ }),
+  );
+
+  test.each([
+    "",
+    "ana",
+    "ana@",
+    "@example.com",
+    "ana@localhost",
+    "a b@example.com",
+    "ana@example.com, bob@example.com",
+    "Ana <ana@example.com>",
+  ])("the email %j", async (email) => expectFaults(await sendTo({ email }), { "#/to/email": /^The / }));
+
+  test.each(["ana@example.com\r\nBcc: eve@example.com", "ana\r@example.com", "ana@example.com\n"])(
+    "an email that would add a header: %j",
+    async (email) => expectFaults(await sendTo({ email }), { "#/to/email": /control characters/ }),
+  );
+
+  test.each(["Ana\r\nBcc: eve@example.com", "Ana\n", "A\u2028na", "A\u0085na", ""])(
+    "the name %j",
+    async (name) => expectFaults(await sendTo({ name }), { "#/to/name": /one line|empty/ }),
+  );
+
+  test.each(["351912345678", "+0123456789", "+351 912 345 678", "+٣٥١٩١٢٣٤٥٦٧٨"])(
+    "the phone %j",
+    async (phone) => expectFaults(await sendTo({ phone }), { "#/to/phone": /E\.164/ }),
+  );
+
+  test.each(["Europe/Atlantis", "+01:00", "", "Lisbon", "../etc/passwd"])(
+    "the time zone %j",
+    async (timezone) => expectFaults(await sendTo({ timezone }), { "#/to/timezone": /IANA/ }),
+  );
+
+  test.each(["", "p", "pt_PT", "english please", "*"])("the locale %j", async (locale) =>
+    expectFaults(await sendTo({ locale }), { "#/to/locale": /BCP 47/ }),
+  );
+
+  test.each([
+    "",
+    "example.com/hook",
+    "ftp://example.com",
+    "javascript:alert(1)",
+    "http://",
+    "https://ana:secret@example.com",
+    "https://example.com:0/",
+    "https://example.com/\n",
+  ])("the webhook URL %j", async (webhook_url) =>
+    expectFaults(await sendTo({ webhook_url }), { "#/to/webhook_url": /^The URL/ }),
+  );
+
+  test.each([
+    "http://localhost/",
+    "http://127.0.0.1/",
+    "http://127.1/",
+    "http://2130706433/",
+    "http://0x7f.0.0.1/",
+    "http://0177.0.0.1/",
+    "http://[::1]/",
+    "http://[::ffff:127.0.0.1]/",
+    "http://[::ffff:7f00:1]/",
+    "http://[64:ff9b::10.0.0.1]/",
+    "http://0.0.0.0/",
+    "http://10.0.0.1/",
+    "http://172.16.0.1/",
+    "http://192.168.1.1:8080/",
+    "http://169.254.169.254/latest/meta-data",
+    "http://100.64.0.1/",
+    "http://[fd00::1]/",
+    "http://[fe80::1]/",
+    "http://metadata.internal/",
+    "http://printer.local/",
+    "http://LOCALHOST./",
+    "http://ⓛocalhost/",
+    "http://１２７.0.0.1/",
+    "http://intranet/",
+  ])("the webhook URL %s, which is private", async (webhook_url) => {
+    expectFaults(await sendTo({ webhook_url }), { "#/to/webhook_url": /not on the public Internet/ });
+    expectFaults(await service.call("PUT /v1/users/user_1", { body: { webhook_url } }), {
+      "#/webhook_url": /not on the public Internet/,
+    });
+  });
+});
+
+describe("text", () => {
+  test.each(["Hello\r\nBcc: eve@example.com", "Hello\n", "a\tb", "a\u2029b"])(
+    "a title of two lines: %j",
+    async (title) => expectFaults(await sendWith({ title }), { "#/title": /one line/ }),
+  );
+
+  test.each([
+    ["#/title", aNotification({ title: "a\0" })],
+    ["#/body", aNotification({ body: "a\0" })],
+    ["#/data/a/0", aNotification({ data: { a: ["\0"] } })],
+    ["#/metadata/a", aNotification({ metadata: { a: "\0" } })],
+    ["#/to/name", aNotification({ to: { user_id: "a", name: "\0" } })],
+  ])("a NUL at %s", async (pointer, body) => expectFaults(await send(body), { [pointer]: /NUL/ }));
+
+  test("a NUL in a key", async () =>
+    expectFaults(await sendWith({ data: { "a\0b": 1 } }), { "#/data": /key.*NUL/ }));
+
+  test.each(["\\ud800", "\\udc00 x", "x\\ud83d"])("half of a surrogate pair: %s", async (half) => {
+    expectFaults(await send(`{"to": "user_1", "title": "t", "body": "${half}"}`), { "#/body": /surrogate/ });
+    expectFaults(await send(`{"to": "user_1", "title": "t", "body": "b", "data": {"${half}": 1}}`), {
+      "#/data": /key.*surrogate/,
+    });
+  });
+
+  test("a number that no double holds", async () =>
+    expectFaults(await send('{"to": "user_1", "title": "t", "body": "b", "data": {"n": 1e400}}'), {
+      "#/data/n": /too large/,
+    }));
+});
+
+describe("keys that objects have by themselves", () => {
+  test.each(["data", "metadata"])("__proto__ in %s is refused by name", async (field) =>
+    expectFaults(
+      await send(`{"to": "user_1", "title": "t", "body": "b", "${field}": {"__proto__": {"admin": true}}}`),
+      {
+        [`#/${field}`]: /__proto__/,
+      },
+    ),
+  );
+
+  test("__proto__ as a field, and deep in data", async () => {
+    expectFaults(await send('{"__proto__": {"title": "x"}, "to": "user_1", "body": "b"}'), {
+      "#": /__proto__/,
+    });
+    expectFaults(
+      await send('{"to": "user_1", "title": "t", "body": "b", "data": {"a": [{"__proto__": 1}]}}'),
+      {
+        "#/data/a/0": /__proto__/,
+      },
+    );
+    expect(({} as Record<string, unknown>).admin).toBeUndefined();
+  });
+
+  test("constructor, prototype and toString survive", async () => {
+    const data = { constructor: { prototype: { x: 1 } }, toString: "a", hasOwnProperty: null };
+    const metadata = { constructor: "c", valueOf: 1, prototype: true };
+    const { data: accepted } = await sendWith({ data, metadata });
+    const { data: stored } = await service.call(`GET /v1/notifications/${accepted.id}`);
+    expect(stored.data).toEqual(data);
+    expect(stored.metadata).toEqual(metadata);
+  });
+
+  test("as fields they are as unknown as others", async () =>
+    expectFaults(await sendWith({ constructor: 1, toString: 2 }), {
+      "#/constructor": /not a field/,
+      "#/toString": /not a field/,
+    }));
+
+  test.each(["a b", "", "é", "x".repeat(65), "a/b"])("the metadata key %j", async (key) =>
+    expectFaults(await sendWith({ metadata: { [key]: 1 } }), {
+      [`#/metadata/${encodeURIComponent(key.replace("/", "~1"))}`]: /1 to 64 letters/,
+    }),
+  );
+});
+
+describe("time", () => {
+  test.each([
+    "tomorrow",
+    "2026-01-31",
+    "2026-01-31T09:00:00",
+    "2026-02-30T09:00:00Z",
+    "2026-01-31 09:00:00Z",
+    "1769850000",
+    "",
+  ])("send_at %j is no time", async (send_at) =>
+    expectFaults(await sendWith({ send_at }), { "#/send_at": /RFC 3339/ }),
+  );
+
+  test.each(["0000-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59-23:59"])(
+    "expires_at %s is beyond what is kept",
+    async (expires_at) => expectFaults(await sendWith({ expires_at }), { "#/expires_at": /1970 and 2999/ }),
+  );
+
+  test("send_at more than a year ahead", async () => {
+    expectFaults(await sendWith({ send_at: inDays(367) }), { "#/send_at": /more than a year ahead/ });
+    expect((await sendWith({ send_at: inDays(365) })).data.status).toBe("scheduled");
+  });
+
+  test("send_at in the past means now", async () => {
+    const { data } = await sendWith({ send_at: inDays(-30) });
+    expect(data.status).toBe("pending");
+    const sent = await eventually(async () => {
+      const { data: now } = await service.call(`GET /v1/notifications/${data.id}`);
+      return now.status === "sent" && now;
+    });
+    expect(sent.deliveries).toMatchObject([{ channel: "inbox", status: "sent" }]);
+  });
+
+  test("expires_at in the past is accepted, and skipped with its reason", async () => {
+    const { data, status } = await sendWith({ expires_at: inDays(-1) });
+    expect(status).toBe(202);
+    const skipped = await eventually(async () => {
+      const { data: now } = await service.call(`GET /v1/notifications/${data.id}`);
+      return now.status === "skipped" && now;
+    });
+    expect(skipped).toMatchObject({ reason: "expired", reason_detail: "expires_at had passed" });
+    expect(skipped.deliveries).toMatchObject([{ channel: "inbox", status: "skipped", reason: "expired" }]);
+  });
+
+  test("expires_at before send_at would never be sent", async () =>
+    expectFaults(await sendWith({ send_at: inDays(2), expires_at: inDays(1) }), {
+      "#/expires_at": /not after send_at/,
+    }));
+});

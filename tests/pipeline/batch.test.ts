@@ -1,0 +1,123 @@
+/** Gathers what arrives while earlier flushes are under way. */
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { type Batcher, createBatcher } from "../../src/pipeline/batch.ts";
+
+interface Item {
+  nth: number;
+  rows: number;
+  /** `alone`: its own result is an error. `all`: the flush that it is in throws. */
+  fails: "no" | "alone" | "all";
+}
+
+const items = fc
+  .array(
+    fc.record({
+      rows: fc.integer({ min: 1, max: 8 }),
+      fails: fc.constantFrom("no", "no", "no", "no", "alone", "all"),
+      /** Whether the next one arrives only after a turn of the event loop. */
+      pause: fc.boolean(),
+    }),
+    { minLength: 1, maxLength: 60 },
+  )
+  .map((made) => made.map((item, nth) => ({ ...item, nth }) as Item & { pause: boolean }));
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+const bounds = { rowsMax: fc.integer({ min: 1, max: 10 }), inFlightMax: fc.integer({ min: 1, max: 4 }) };
+
+describe("a batcher", () => {
+  test("keeps the order, its bounds, and gives each item its own result", async () => {
+    const property = fc.asyncProperty(items, fc.record(bounds), async (given, { rowsMax, inFlightMax }) => {
+      const batches: Item[][] = [];
+      let inFlight = 0;
+      const batcher = createBatcher<Item, number>(
+        { rowsMax, inFlightMax, rowsOf: ({ rows }) => rows },
+        async (batch) => {
+          batches.push(batch);
+          inFlight += 1;
+          expect(inFlight).toBeLessThanOrEqual(inFlightMax);
+          for (let turns = 0; turns < (batch[0]?.nth ?? 0) % 3; turns++) await turn();
+          inFlight -= 1;
+          if (batch.some(({ fails }) => fails === "all")) throw new Error("the flush failed");
+          return batch.map(({ nth, fails }) => (fails === "alone" ? new Error(`item ${nth}`) : nth));
+        },
+      );
+      const results: Promise<PromiseSettledResult<number>[]>[] = [];
+      for (const item of given) {
+        results.push(Promise.allSettled([batcher.add(item)]));
+        if (item.pause) await turn();
+      }
+      await batcher.drained();
+      const settled = (await Promise.all(results)).flat();
+
+      expect(batches.flat().map(({ nth }) => nth)).toEqual(given.map(({ nth }) => nth));
+      for (const batch of batches) {
+        const rows = batch.reduce((sum, item) => sum + item.rows, 0);
+        expect(rows <= rowsMax || batch.length === 1).toBe(true);
+        const thrown = batch.some(({ fails }) => fails === "all");
+        for (const { nth, fails } of batch) {
+          const result = settled[nth];
+          if (thrown)
+            expect(result).toMatchObject({ status: "rejected", reason: { message: "the flush failed" } });
+          else if (fails === "alone")
+            expect(result).toMatchObject({ status: "rejected", reason: { message: `item ${nth}` } });
+          else expect(result).toEqual({ status: "fulfilled", value: nth });
+        }
+      }
+      expect(batcher.waiting()).toBe(0);
+    });
+    await fc.assert(property, { numRuns: 100 });
+  });
+
+  test("flushes what came together as one, and what comes meanwhile as the next", async () => {
+    const { batcher, batches, release } = gated({ rowsMax: 100, inFlightMax: 1 });
+    const first = [batcher.add(1), batcher.add(2), batcher.add(3)];
+    await turn();
+    const second = [batcher.add(4), batcher.add(5)];
+    await turn();
+    expect(batches).toEqual([[1, 2, 3]]);
+    expect(batcher.waiting()).toBe(2);
+
+    release();
+    await Promise.all([...first, ...second]);
+    expect(batches).toEqual([
+      [1, 2, 3],
+      [4, 5],
+    ]);
+  });
+
+  test("has as many flushes under way as it may, and no more", async () => {
+    const { batcher, batches, release } = gated({ rowsMax: 1, inFlightMax: 2 });
+    const added = [1, 2, 3, 4].map((item) => batcher.add(item));
+    await turn();
+    expect(batches).toEqual([[1], [2]]);
+
+    release();
+    await Promise.all(added);
+    expect(batches).toEqual([[1], [2], [3], [4]]);
+  });
+
+  test("is drained only once all that was added is flushed, and at once where nothing was", async () => {
+    const { batcher, release } = gated({ rowsMax: 1, inFlightMax: 1 });
+    await batcher.drained();
+    const done: string[] = [];
+    const added = [1, 2].map((item) => batcher.add(item).then(() => done.push(`item ${item}`)));
+    const drained = batcher.drained().then(() => done.push("drained"));
+
+    release();
+    await Promise.all([...added, drained]);
+    expect(done).toEqual(["item 1", "item 2", "drained"]);
+  });
+});
+
+/** A batcher of numbers whose flushes end when they are released. */
+function gated(options: { rowsMax: number; inFlightMax: number }) {
+  const batches: number[][] = [];
+  const gate = Promise.withResolvers<void>();
+  const batcher: Batcher<number, number> = createBatcher({ ...options, rowsOf: () => 1 }, async (batch) => {
+    batches.push(batch);
+    await gate.promise;
+    return batch;
+  });
+  return { batcher, batches, release: () => gate.resolve() };
+}

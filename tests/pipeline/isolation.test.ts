@@ -1,0 +1,51 @@
+/** A channel that hangs holds up nobody else, and what waits behind it is not lost to its sender. */
+import { expect, test } from "bun:test";
+import { createWorld } from "./world.ts";
+
+test("a mail server that hangs does not slow the webhooks", async () => {
+  await using world = await createWorld({ env: { EMAIL_CONNECTIONS: "2" } });
+  const { client, receivers } = world;
+  receivers.smtp.onMail = () => "hang";
+  const count = 300;
+  const message = { title: "Hello", body: "It works." };
+  const to = { user_id: "ana", email: "ana@example.test", webhook_url: receivers.http.url };
+
+  const { data } = await client.call<{ id: string }[]>("POST", "/v1/notifications/bulk", {
+    notifications: Array.from({ length: count }, () => ({ ...message, to, channels: ["email", "webhook"] })),
+  });
+  await receivers.smtp.waitFor(2);
+  await receivers.http.waitFor(count);
+
+  for (const { id } of data) await world.delivery(id, "webhook", "sent");
+  const mailed = await client.all<{ status: string }>("/v1/deliveries?channel=email");
+  expect(mailed.filter(({ status }) => status === "sent")).toHaveLength(0);
+  expect(receivers.smtp.received).toHaveLength(2);
+});
+
+test("what waits behind a server that hangs can be cancelled, and is not sent once the server answers", async () => {
+  await using world = await createWorld({ env: { WEBHOOK_CONNECTIONS: "1" } });
+  const { client, receivers } = world;
+  const open = Promise.withResolvers<void>();
+  receivers.http.answer = () => open.promise.then(() => new Response("ok"));
+  const to = { user_id: "ana", webhook_url: receivers.http.url };
+  const send = (title: string) => client.send({ to, title, body: "It works.", channels: ["webhook"] });
+  const hanging = await send("hangs");
+  await receivers.http.waitFor(1);
+  // One more may be claimed ahead, so that the last of these is sure to be still waiting.
+  const ahead = await send("ahead");
+  const next = await send("next");
+  const waiting = await send("waits");
+  await world.delivery(waiting, "webhook", "queued");
+
+  expect((await client.call("POST", `/v1/notifications/${waiting}/cancel`)).status).toBe(200);
+  open.resolve();
+  for (const id of [hanging, ahead, next]) await world.delivery(id, "webhook", "sent");
+
+  expect(await client.notification(waiting)).toMatchObject({
+    status: "cancelled",
+    deliveries: [{ channel: "webhook", status: "cancelled", reason: "cancelled", attempts: [] }],
+  });
+  await world.sweep();
+  expect(receivers.http.received).toHaveLength(3);
+  expect((await client.call("POST", `/v1/notifications/${hanging}/cancel`)).status).toBe(409);
+});

@@ -1,0 +1,139 @@
+/** The days of the tables that grow: made before they are needed, dropped when they are old. */
+import { expect, test } from "bun:test";
+import { sql } from "drizzle-orm";
+import { rowsOf } from "../../db/statement.ts";
+import { iso } from "../../src/pipeline/time.ts";
+import type { ListedNotification } from "../process/client.ts";
+import { day, hour } from "./clock.ts";
+import { createWorld, type World } from "./world.ts";
+
+/** The days that a table has partitions for, oldest first. */
+async function daysOf({ app }: World, table: string): Promise<string[]> {
+  const rows = rowsOf<{ name: string }>(
+    await app.db.orm.execute(sql`
+      select relname as name from pg_inherits join pg_class on pg_class.oid = inhrelid
+      where inhparent = ${table}::regclass and relname ~ '_[0-9]{8}$' order by relname`),
+  );
+  return rows.map(({ name }) => name.slice(-8));
+}
+
+const inDefault = async ({ app }: World) =>
+  rowsOf<{ count: number }>(
+    await app.db.orm.execute(sql`
+      select ((select count(*) from notifications_default) + (select count(*) from deliveries_default)
+        + (select count(*) from attempts_default))::int as count`),
+  )[0]?.count;
+
+const hello = { to: "ana", title: "Hello", body: "It works." };
+
+test("the sweep makes the partitions of the days to come, and each row lies in that of its day", async () => {
+  await using world = await createWorld();
+  expect(await daysOf(world, "notifications")).toEqual(["20260302", "20260303", "20260304"]);
+  const before = await world.client.send(hello);
+  await world.delivery(before, "inbox", "sent");
+
+  world.clock.step(15 * hour);
+  await world.sweep();
+  const after = await world.client.send(hello);
+  await world.delivery(after, "inbox", "sent");
+
+  for (const table of ["notifications", "deliveries", "attempts"]) {
+    expect(await daysOf(world, table)).toEqual(["20260302", "20260303", "20260304", "20260305"]);
+  }
+  const rows = rowsOf(
+    await world.app.db.orm.execute(
+      sql`select id, right(tableoid::regclass::text, 8) as day from notifications order by id`,
+    ),
+  );
+  expect(rows).toEqual([
+    { id: before, day: "20260302" },
+    { id: after, day: "20260303" },
+  ]);
+  expect(await inDefault(world)).toBe(0);
+});
+
+test("days older than RETENTION_DAYS are dropped, but none on which something is still due", async () => {
+  await using world = await createWorld({ env: { RETENTION_DAYS: "2" } });
+  const { client, clock } = world;
+  const kept = await client.send({ ...hello, send_at: iso(clock.now() + 30 * day) });
+  clock.step(day);
+  await world.sweep();
+  const dropped = await client.send(hello);
+  await world.delivery(dropped, "inbox", "sent");
+
+  clock.step(4 * day);
+  await world.sweep();
+
+  for (const table of ["notifications", "deliveries"]) {
+    expect(await daysOf(world, table)).toEqual(["20260302", "20260305", "20260307", "20260308", "20260309"]);
+  }
+  expect((await client.all<ListedNotification>("/v1/notifications")).map(({ id }) => id)).toEqual([kept]);
+
+  // Once sent it is kept as long as anything else, though its id is of a day long past.
+  clock.step(25 * day);
+  await world.sweep();
+  await world.delivery(kept, "inbox", "sent");
+  clock.step(2 * day);
+  await world.sweep();
+  expect((await client.notification(kept)).status).toBe("sent");
+  clock.step(day);
+  await world.sweep();
+  expect((await daysOf(world, "notifications"))[0]).toBe("20260402");
+});
+
+test("a dead letter goes with its day", async () => {
+  await using world = await createWorld({ env: { RETENTION_DAYS: "2", RETRY_SCHEDULE: "1s" } });
+  const { client, clock, receivers } = world;
+  receivers.http.answer = () => new Response("gone", { status: 410 });
+  const to = { user_id: "ana", webhook_url: receivers.http.url };
+  const id = await client.send({ ...hello, to, channels: ["webhook"] });
+  await world.delivery(id, "webhook", "failed");
+
+  clock.step(4 * day);
+  await world.sweep();
+
+  expect(await client.all("/v1/deliveries?status=failed")).toEqual([]);
+  expect(rowsOf(await world.app.db.orm.execute(sql`select * from dead_letters`))).toEqual([]);
+});
+
+test("what was accepted and not planned before a long stop is sent, not dropped as too old", async () => {
+  await using world = await createWorld({ env: { RETENTION_DAYS: "1" } });
+  await world.app.log.close();
+  const id = await world.client.send(hello);
+  expect((await world.client.notification(id)).status).toBe("pending");
+
+  world.clock.step(3 * day);
+  await world.restart();
+
+  await world.delivery(id, "inbox", "sent");
+});
+
+test("a machine that slept over the days that stood ready gets their partitions, with what came meanwhile", async () => {
+  await using world = await createWorld();
+  const { client, clock } = world;
+  clock.step(5 * day);
+  const to = { user_id: "ana", webhook_url: world.receivers.http.url };
+  const id = await client.send({ ...hello, to });
+  await world.delivery(id, "webhook", "sent");
+  expect(await inDefault(world)).toBe(4); // The notification, two deliveries, one attempt.
+
+  await world.sweep();
+
+  expect(await inDefault(world)).toBe(0);
+  expect(await daysOf(world, "notifications")).toContain("20260307");
+  expect(await client.notification(id)).toMatchObject({ status: "sent" });
+  expect((await world.delivery(id, "webhook", "sent")).attempts).toHaveLength(1);
+});
+
+test("a clock that was set back over midnight does not keep the service from starting again", async () => {
+  await using world = await createWorld();
+  world.clock.step(-day);
+  const id = await world.client.send(hello);
+  await world.delivery(id, "inbox", "sent");
+  expect(await inDefault(world)).toBe(2);
+
+  await world.restart();
+
+  expect(await inDefault(world)).toBe(0);
+  expect((await world.client.notification(id)).status).toBe("sent");
+});

@@ -1,0 +1,241 @@
+/**
+ * The life of deliveries, step by step, by the product's own statements and stages. Only the providers are
+ * absent: what they answer is a step like any other, so that it can come late, twice or never.
+ */
+import { sql } from "drizzle-orm";
+import { newId } from "../../db/id.ts";
+import {
+  type ClaimedRow,
+  claimDeliveries,
+  type DeliveryStatus,
+  replayDelivery,
+  unclaimDeliveries,
+} from "../../db/queries/deliveries.ts";
+import { releaseLeases } from "../../db/queries/due.ts";
+import type { NotificationStatus } from "../../db/queries/notifications.ts";
+import { rowsOf } from "../../db/statement.ts";
+import type { App } from "../../src/app.ts";
+import type { Channel, ExternalChannel, Outcome, Priority } from "../../src/channels/channel.ts";
+import { createAccept } from "../../src/pipeline/accept.ts";
+import type { Deliver } from "../../src/pipeline/deliver.ts";
+import { dispatch } from "../../src/pipeline/dispatch.ts";
+import { createRecord, type Recorded } from "../../src/pipeline/record.ts";
+import { verdictOf } from "../../src/pipeline/retry.ts";
+import { createSweep } from "../../src/pipeline/sweep.ts";
+import { iso } from "../../src/pipeline/time.ts";
+import type { EventLog, NotificationEvent } from "../../src/ports.ts";
+import { minute } from "./clock.ts";
+import { aNotification, projectOf } from "./rows.ts";
+import type { World } from "./world.ts";
+
+/** What can happen. Numbers choose among what there is. */
+export type Step =
+  | {
+      does: "submit";
+      channels: Channel[] | null;
+      user: number;
+      sendInMs: number | null;
+      expiresInMs: number | null;
+    }
+  | { does: "dispatch"; which: number[]; full: boolean }
+  | { does: "claim"; which: number[] }
+  | { does: "unclaim"; which: number }
+  | { does: "record"; which: number; outcome: Outcome }
+  | { does: "wait"; ms: number }
+  | { does: "sweep" }
+  | { does: "crash" }
+  | { does: "cancel"; which: number }
+  | { does: "replay"; which: number }
+  | { does: "erase"; user: number };
+
+/** All that the database says of the notifications there are. */
+export interface Snapshot {
+  notifications: Map<string, NotificationStatus>;
+  /** By the delivery's id. */
+  deliveries: Map<string, { id: string; channel: ExternalChannel | "inbox"; status: DeliveryStatus }>;
+  /** Ids of deliveries; of a scheduled notification, its own. */
+  due: Set<string>;
+  deadLetters: Set<string>;
+  /** How many attempts each delivery has. */
+  attempts: Map<string, number>;
+}
+
+const retrySchedule = [minute, 10 * minute];
+
+export async function startModel(world: World) {
+  const { app, clock, client } = world;
+  const { orm } = app.db;
+  const { leaseMs } = app.config;
+  const projectId = await projectOf(world);
+  const published: NotificationEvent[] = [];
+  const inHand: ClaimedRow[] = [];
+  let full = false;
+
+  const log: Pick<EventLog, "publish"> = {
+    publish: async (events) => published.push(...events),
+  };
+  const deliver: Pick<Deliver, "offer" | "room" | "fullChannels" | "reachable"> = {
+    offer: () => {},
+    room: () => 3,
+    fullChannels: () => (full ? ["email"] : []),
+    reachable: () => true,
+  };
+  const parts = { ...app, ...app.config, log: log as EventLog, deliver: deliver as Deliver };
+  const accept = createAccept(parts);
+  const record = createRecord(app);
+  const sweep = createSweep({ ...parts, channels: ["email", "webhook"], intervalMs: minute });
+
+  const chosen = <T>(from: readonly T[], which: number): T | undefined => from[which % from.length];
+
+  async function claim(which: number[]): Promise<void> {
+    const { deliveries } = await snapshot();
+    const picked = which.flatMap((nth) => chosen([...deliveries.values()], nth) ?? []);
+    for (const channel of ["email", "webhook"] as const) {
+      const ids = [...new Set(picked.filter((one) => one.channel === channel).map(({ id }) => id))].sort();
+      const [first, last] = [ids[0], ids.at(-1)];
+      if (first === undefined || last === undefined) continue;
+      const claimed = await claimDeliveries(orm, {
+        notificationIds: ids,
+        channels: ids.map(() => channel),
+        first,
+        last,
+        now: iso(clock.now()),
+        leaseUntil: iso(clock.now() + leaseMs),
+      });
+      inHand.push(...claimed);
+    }
+  }
+
+  async function give(row: ClaimedRow, outcome: Outcome): Promise<void> {
+    const { notification_id: notificationId, channel, expires_at } = row;
+    const nowMs = clock.now();
+    const common = { notificationId, channel };
+    if (expires_at !== null && expires_at <= nowMs) {
+      const skipped = { status: "skipped", reason: "expired", retryAtMs: null, attempt: null } as const;
+      return record.add({ ...common, ...skipped, tries: row.tries });
+    }
+    const tries = row.tries + 1;
+    const verdict = verdictOf(outcome, { tries, schedule: retrySchedule, nowMs, random: 0.5 });
+    const attempt: Recorded["attempt"] = {
+      id: newId(nowMs),
+      atMs: nowMs,
+      provider: "smtp",
+      outcome: outcome.kind,
+      answer: outcome.answer,
+    };
+    return record.add({ ...common, ...verdict, tries, attempt });
+  }
+
+  async function take(step: Step): Promise<void> {
+    switch (step.does) {
+      case "submit": {
+        const nowMs = clock.now();
+        const id = `user-${step.user}`;
+        const profile = { id, email: "ana@example.test", webhookUrl: "http://127.0.0.1/", ...unknownOf };
+        const notification = aNotification({
+          nowMs,
+          projectId,
+          userId: id,
+          profile,
+          channels: step.channels,
+          status: step.sendInMs === null ? "pending" : "scheduled",
+          sendAtMs: step.sendInMs === null ? null : nowMs + step.sendInMs,
+          expiresAtMs: step.expiresInMs === null ? null : nowMs + step.expiresInMs,
+        });
+        await accept.submit({ notifications: [notification], idempotency: null });
+        return;
+      }
+      case "dispatch": {
+        // Any event that was ever published: the log may hand it out again, and in any order.
+        const batch = step.which.flatMap((nth) => chosen(published, nth) ?? []);
+        full = step.full;
+        if (batch.length > 0) await dispatch(parts, [...new Set(batch)], "normal" satisfies Priority);
+        return;
+      }
+      case "claim":
+        return claim(step.which);
+      case "unclaim": {
+        const row = chosen(inHand, step.which);
+        if (row === undefined) return;
+        inHand.splice(inHand.indexOf(row), 1);
+        const { notification_id, channel } = row;
+        const now = iso(clock.now());
+        await unclaimDeliveries(orm, { notificationIds: [notification_id], channels: [channel], now });
+        return;
+      }
+      case "record": {
+        const row = chosen(inHand, step.which);
+        if (row === undefined) return;
+        inHand.splice(inHand.indexOf(row), 1);
+        return give(row, step.outcome);
+      }
+      case "wait":
+        return clock.step(step.ms);
+      case "sweep":
+        return sweep.run();
+      case "crash":
+        inHand.length = 0;
+        published.length = 0;
+        await releaseLeases(orm, { now: iso(clock.now()) });
+        return;
+      case "cancel": {
+        const id = chosen([...(await snapshot()).notifications.keys()], step.which);
+        if (id !== undefined) await client.call("POST", `/v1/notifications/${id}/cancel`);
+        return;
+      }
+      case "replay": {
+        const delivery = chosen([...(await snapshot()).deliveries.values()], step.which);
+        if (delivery === undefined) return;
+        const times = { now: iso(clock.now()), leaseUntil: iso(clock.now() + leaseMs) };
+        const { id: notificationId, channel } = delivery;
+        await replayDelivery(orm, { projectId, notificationId, channel, ...times });
+        return;
+      }
+      case "erase":
+        await client.call("DELETE", `/v1/users/user-${step.user}`);
+    }
+  }
+
+  const rows = async <Row>(text: string) => rowsOf<Row>(await orm.execute(sql.raw(text)));
+
+  async function snapshot(): Promise<Snapshot> {
+    type Delivery = { key: string; id: string; channel: ExternalChannel; status: DeliveryStatus };
+    const key = "notification_id || '-' || channel as key";
+    const [notifications, deliveries, due, letters, attempts] = await Promise.all([
+      rows<{ id: string; status: NotificationStatus }>("select id, status from notifications order by id"),
+      rows<Delivery>(
+        `select ${key}, notification_id as id, channel, status from deliveries order by notification_id, channel`,
+      ),
+      rows<{ key: string }>(
+        "select trim(trailing '-' from notification_id || '-' || channel) as key from due",
+      ),
+      rows<{ key: string }>(`select ${key} from dead_letters`),
+      rows<{ key: string; count: number }>(`select ${key}, count(*)::int from attempts group by 1`),
+    ]);
+    return {
+      notifications: new Map(notifications.map(({ id, status }) => [id, status])),
+      deliveries: new Map(deliveries.map((one) => [one.key, one])),
+      due: new Set(due.map((one) => one.key)),
+      deadLetters: new Set(letters.map((one) => one.key)),
+      attempts: new Map(attempts.map((one) => [one.key, one.count])),
+    };
+  }
+
+  return {
+    take,
+    snapshot,
+    /** An empty database again; the clock goes on. */
+    async clear(): Promise<void> {
+      inHand.length = 0;
+      published.length = 0;
+      for (const table of ["notifications", "deliveries", "attempts", "due", "dead_letters", "users"]) {
+        await rows(`delete from ${table}`);
+      }
+    },
+  };
+}
+
+const unknownOf = { phone: null, name: null, locale: null, timezone: null };
+
+export type Model = Awaited<ReturnType<typeof startModel>>;
+export type ModelNeeds = Pick<App, "db" | "clock">;

@@ -1,0 +1,92 @@
+/** What the event log did not take, or lost with its process, the sweep publishes from the database. */
+import { expect, test } from "bun:test";
+import { createMemoryEventLog } from "../../src/adapters/event-log-memory.ts";
+import { createAccept } from "../../src/pipeline/accept.ts";
+import { dispatch } from "../../src/pipeline/dispatch.ts";
+import { createSweep } from "../../src/pipeline/sweep.ts";
+import { eventually } from "../eventually.ts";
+import { nothingOpen } from "../process/client.ts";
+import { day, minute, second } from "./clock.ts";
+import { aNotification, projectOf } from "./rows.ts";
+import { createWorld } from "./world.ts";
+
+test("a log that is full takes what fits, and the sweep publishes the rest, oldest first", async () => {
+  await using world = await createWorld();
+  const { app, clock } = world;
+  const laneCapacity = 5;
+  const log = createMemoryEventLog({ laneCapacity });
+  const accept = createAccept({ ...app, log });
+  const sweep = createSweep({ ...app, ...app.config, log, channels: [], intervalMs: 60_000 });
+  await sweep.run();
+  const projectId = await projectOf(world);
+  const notifications = Array.from({ length: 12 }, () => aNotification({ projectId, nowMs: clock.now() }));
+  const open = Promise.withResolvers<void>();
+  const dispatched: string[][] = [];
+  log.consume(async (batch, lane) => {
+    await open.promise;
+    dispatched.push(batch.map(({ id }) => id));
+    await dispatch({ ...app, ...app.config }, batch, lane);
+  });
+
+  await accept.submit({ notifications, idempotency: null });
+  expect(log.backlog().normal).toBe(laneCapacity);
+  open.resolve();
+  await eventually(() => log.backlog().normal === 0);
+  await sweep.run();
+  expect(log.backlog().normal).toBe(0); // It is young yet: whoever accepted it may be about to publish it.
+
+  clock.step(app.config.pendingGraceMs + second);
+  for (const expected of [10, 12]) {
+    await sweep.run();
+    await eventually(() => log.backlog().normal === 0);
+    expect(dispatched.flat()).toHaveLength(expected);
+  }
+  expect(dispatched.flat()).toEqual(notifications.map(({ id }) => id));
+  expect(await nothingOpen(world.client)).toBe(true);
+  await log.close();
+});
+
+test("what a lost log held is published by the next start, without waiting for the grace to pass", async () => {
+  await using world = await createWorld();
+  await world.app.log.close();
+  const id = await world.client.send({ to: "ana", title: "Hello", body: "It works." });
+  await world.sweep();
+  expect((await world.client.notification(id)).status).toBe("pending");
+
+  world.clock.step(1);
+  await world.restart();
+
+  await world.delivery(id, "inbox", "sent");
+});
+
+test("the sweep of a process that runs on takes over nothing that it is sending itself", async () => {
+  await using world = await createWorld();
+  const { clock, receivers } = world;
+  const open = Promise.withResolvers<void>();
+  receivers.http.answer = () => open.promise.then(() => new Response("ok"));
+  const to = { user_id: "ana", webhook_url: receivers.http.url };
+  const id = await world.client.send({ to, title: "Hello", body: "It works.", channels: ["webhook"] });
+  await receivers.http.waitFor(1);
+
+  clock.step(minute);
+  await world.sweep();
+  expect(await world.delivery(id, "webhook", "sending")).toMatchObject({ attempts: [] });
+  open.resolve();
+
+  await world.delivery(id, "webhook", "sent");
+  expect(receivers.http.received).toHaveLength(1);
+});
+
+test("what was accepted while the clock stood on another day is still found once it is right again", async () => {
+  await using world = await createWorld();
+  await world.sweep();
+  world.clock.step(-day);
+  await world.sweep();
+  await world.app.log.close();
+  const id = await world.client.send({ to: "ana", title: "Hello", body: "It works." });
+
+  world.clock.step(day);
+  await world.restart();
+
+  await world.delivery(id, "inbox", "sent");
+});

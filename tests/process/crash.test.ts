@@ -1,0 +1,114 @@
+/** A 202 is a debt, however the process ends. CRASH_ROUNDS sets how often it is killed, CRASH_SEED when. */
+import { expect, test } from "bun:test";
+import { eventually } from "../eventually.ts";
+import { newAdminKey, startService } from "../process.ts";
+import { tempFolder } from "../temp-folder.ts";
+import { createClient, type ListedDelivery, type ListedNotification, nothingOpen } from "./client.ts";
+import { newLedger, startLoad } from "./load.ts";
+import { arrivals, duplicatesIn, startReceivers } from "./receivers.ts";
+
+const rounds = Number(process.env.CRASH_ROUNDS ?? 6);
+const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000);
+
+/** The latest moment of a kill, in milliseconds after the service was ready. */
+const killAfterMaxMs = 800;
+/** What may have left without being recorded at a kill: the service's own bounds on what is under way. */
+const underWayMax = { webhook: 64, email: 5 };
+
+const userOf = (nth: number) => `user-${nth % 100}`;
+
+test(
+  `everything answered with 202 is delivered, though the process is killed ${rounds} times (seed ${seed})`,
+  async () => {
+    await using folder = tempFolder();
+    await using receivers = await startReceivers();
+    const { http, smtp } = receivers;
+    const env = { ...receivers.env, ADMIN_KEY: newAdminKey() };
+    const ledger = newLedger();
+    const random = seededRandom(seed);
+    const compose = (title: string, nth: number) => ({
+      to: { user_id: userOf(nth), webhook_url: http.url, email: `${userOf(nth)}@example.test` },
+      title,
+      body: "Sent while the process was being killed.",
+      channels: nth % 10 === 0 ? ["inbox", "webhook", "email"] : ["inbox", "webhook"],
+    });
+
+    for (let round = 0; round < rounds; round++) {
+      const service = startService({ cwd: folder.path, env });
+      await service.ready;
+      const client = createClient({ url: service.url, key: env.ADMIN_KEY });
+      const load = startLoad({ client, ledger, compose });
+      setTimeout(() => service.kill("SIGKILL"), random() * killAfterMaxMs); // bound: the random moment itself
+      expect(await service.exited).toBe(128 + 9);
+      await load.ended;
+    }
+
+    const startedMs = performance.now();
+    await using service = startService({ cwd: folder.path, env });
+    await service.ready;
+    const readyMs = performance.now() - startedMs;
+    const client = createClient({ url: service.url, key: env.ADMIN_KEY });
+    await eventually(() => nothingOpen(client), { timeoutMs: 60_000, intervalMs: 50 });
+    const settledMs = performance.now() - startedMs;
+
+    const found = new Map(
+      (await client.all<ListedNotification>("/v1/notifications")).map((row) => [row.id, row]),
+    );
+    const deliveries = await client.all<ListedDelivery>("/v1/deliveries");
+    const ambiguous = { webhook: 0, email: 0, inbox: 0 } as Record<string, number>;
+    for (const { channel, attempts } of deliveries) {
+      const count = attempts.filter(({ outcome }) => outcome === "ambiguous").length;
+      ambiguous[channel] = (ambiguous[channel] ?? 0) + count;
+    }
+    const webhooks = arrivals(http.received);
+    const mails = new Map<string, number>();
+    for (const { headers } of smtp.received) {
+      const [subject = ""] = headers("subject");
+      mails.set(subject, (mails.get(subject) ?? 0) + 1);
+    }
+    const duplicates = { webhook: duplicatesIn(webhooks), email: duplicatesIn(mails) };
+    console.log(
+      `crash test, seed ${seed}: ${rounds} kills, ${ledger.asked.size} sent, ${ledger.promised.size} answered with 202, ` +
+        `${found.size} stored; webhooks ${http.received.length}, of them ${duplicates.webhook} duplicates, ` +
+        `${ambiguous.webhook} ambiguous attempts; mails ${smtp.received.length}, of them ${duplicates.email} duplicates, ` +
+        `${ambiguous.email} ambiguous attempts; ready ${readyMs.toFixed(0)} ms after the last start, ` +
+        `all settled after ${settledMs.toFixed(0)} ms`,
+    );
+
+    expect(ledger.promised.size).toBeGreaterThan(rounds * 10);
+    const promised = [...ledger.promised.keys()];
+    expect(promised.filter((id) => found.get(id)?.status !== "sent")).toEqual([]);
+    const inInbox = new Set(
+      deliveries
+        .filter(({ channel, status }) => channel === "inbox" && status === "sent")
+        .map(({ notification_id }) => notification_id),
+    );
+    expect(promised.filter((id) => !inInbox.has(id))).toEqual([]);
+    expect(promised.filter((id) => !webhooks.has(id))).toEqual([]);
+    const mailed = new Set(
+      deliveries.filter(({ channel }) => channel === "email").map(({ notification_id }) => notification_id),
+    );
+    expect([...mailed].filter((id) => !mails.has(found.get(id)?.title ?? ""))).toEqual([]);
+
+    expect([...webhooks.keys()].filter((id) => !found.has(id))).toEqual([]);
+    expect([...found.values()].filter(({ title }) => !ledger.asked.has(title))).toEqual([]);
+    expect([...mails.keys()].filter((subject) => !ledger.asked.has(subject))).toEqual([]);
+
+    for (const channel of ["webhook", "email"] as const) {
+      expect(duplicates[channel]).toBeLessThanOrEqual(ambiguous[channel] ?? 0);
+      expect(duplicates[channel]).toBeLessThanOrEqual(rounds * underWayMax[channel]);
+    }
+  },
+  60_000 + rounds * 10_000,
+);
+
+/** Mulberry32: numbers in [0, 1) that a seed repeats. */
+function seededRandom(start: number): () => number {
+  let state = start >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
