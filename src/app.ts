@@ -204,6 +204,7 @@ function sandboxIn(db: Database, clock: Clock) {
         projectId,
         userId: user.id,
         channel,
+        notificationId,
         message: JSON.stringify({ address, title, body, notification_id: notificationId }),
         keep: sandboxMax,
       });

@@ -169,8 +169,11 @@ export const recordOutcomes = statement<
       ) as t (notification_id, channel, status, reason, tries, retry_at, attempt_id, attempt_at, provider, outcome, answer)
     ), tried as (
       insert into attempts (notification_id, id, channel, at, provider, outcome, answer)
-      select notification_id, attempt_id, channel, attempt_at, provider, outcome, answer
-      from t where attempt_id is not null
+      -- What was being sent while its user was erased keeps no word of what the provider said of them.
+      select t.notification_id, attempt_id, t.channel, attempt_at, provider, outcome,
+        case when n.title = '' then '' else answer end
+      from t join notifications n on n.id = t.notification_id
+      where attempt_id is not null and n.id between ${p("first")} and ${p("last")}
     ), moved as (
       update deliveries d
       set status = t.status, reason = t.reason, tries = t.tries, updated_at = ${p("now")}::timestamptz

@@ -10,13 +10,14 @@ export interface SandboxRow {
   message: Record<string, unknown>;
 }
 
-/** Keeps a message, and of all messages the newest `keep`. */
+/** Keeps a message, unless its user was erased meanwhile, and of all messages the newest `keep`. */
 export const keepSandboxMessage = statement<{
   id: string;
   projectId: string;
   userId: string;
   channel: string;
   message: string;
+  notificationId: string;
   keep: number;
 }>(
   "keepSandboxMessage",
@@ -26,7 +27,8 @@ export const keepSandboxMessage = statement<{
       where id < (select id from sandbox_messages order by id desc offset ${p("keep")}::int - 1 limit 1)
     )
     insert into sandbox_messages (id, project_id, user_id, channel, message)
-    values (${p("id")}, ${p("projectId")}, ${p("userId")}, ${p("channel")}, ${p("message")}::text::jsonb)`,
+    select ${p("id")}::uuid, ${p("projectId")}::uuid, ${p("userId")}, ${p("channel")}, ${p("message")}::text::jsonb
+    from notifications where id = ${p("notificationId")} and title <> ''`,
 );
 
 /** Newest first; of one project, or of all where it is null. */

@@ -1,0 +1,4 @@
+import { createMemoryCache } from "../../src/adapters/cache-memory.ts";
+import { cacheContract } from "./cache.contract.ts";
+
+cacheContract("memory", createMemoryCache);
