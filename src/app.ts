@@ -1,3 +1,4 @@
+import { failureOf } from "../db/failure.ts";
 import { newId } from "../db/id.ts";
 import { migrate, NewerSchemaError, newestVersion } from "../db/migrate.ts";
 import { ensurePartitions } from "../db/partitions.ts";
@@ -186,6 +187,11 @@ export async function prepareDatabase(db: Database, folder: DataFolder, clock: C
     return migrated;
   } catch (error) {
     await db.close();
+    if (failureOf(error) === "full") {
+      throw new StartError(
+        `The disk that holds the data folder ${folder.path} is full. Make room, then start again.`,
+      );
+    }
     if (error instanceof NewerSchemaError) {
       throw new StartError(
         `The data folder ${folder.path} was written by a newer Carillon: ${error.message}. Start that version, or set DATA_DIR to another folder.`,

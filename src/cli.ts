@@ -1,5 +1,6 @@
 import { constants } from "node:os";
 import { Command, CommanderError } from "commander";
+import { failureOf } from "../db/failure.ts";
 import { newestVersion } from "../db/migrate.ts";
 import packageJson from "../package.json" with { type: "json" };
 import { withDatabase } from "./app.ts";
@@ -27,6 +28,10 @@ export async function runCli(args: string[]): Promise<void> {
     } else if (error instanceof StartError || error instanceof ClientError) {
       console.error(error.message);
       process.exit(failed); // Now: what a failed start had opened by then would keep the process.
+    } else if (failureOf(error) === "full") {
+      console.error("The disk that holds DATA_DIR is full. Make room, then start again: nothing is lost.");
+      // Whatever part of the service stands by now ends with it.
+      process.exit(failed);
     } else if ((error as { code?: string }).code !== "EPIPE") throw error; // As with head: it has read enough.
   }
 }

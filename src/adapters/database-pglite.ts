@@ -1,3 +1,4 @@
+import { statfsSync } from "node:fs";
 import { PGlite } from "@electric-sql/pglite";
 import initdbWasm from "@electric-sql/pglite/initdb.wasm" with { type: "file" };
 import bundleData from "@electric-sql/pglite/pglite.data" with { type: "file" };
@@ -11,6 +12,9 @@ import { StartError } from "../errors.ts";
 import type { Database } from "../ports.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { withPreparedStatements } from "./pglite-statements.ts";
+
+/** What must be left on the disk for a write, in bytes: the largest bulk with its log, and a segment more. */
+const roomMinBytes = 64 * 1024 * 1024;
 
 /**
  * How much log a start after a `kill -9` replays at most, in bytes. PGlite has no checkpointer: left alone,
@@ -44,7 +48,7 @@ export async function openPgliteDatabase(folder: DataFolder): Promise<Database> 
         "Is the disk full, or the folder from another version of PostgreSQL?",
     );
   }
-  const orm = drizzle(withPreparedStatements(client) as PGlite);
+  const orm = drizzle(withPreparedStatements(client, () => requireRoom(folder.databasePath)) as PGlite);
   return {
     orm,
     exclusive: true,
@@ -54,6 +58,26 @@ export async function openPgliteDatabase(folder: DataFolder): Promise<Database> 
     },
     close: () => client.close(),
   };
+}
+
+/** A refusal that reads as PostgreSQL's own (SQLSTATE 53100, disk_full). */
+class DiskFullError extends Error {
+  override readonly name = "DiskFullError";
+  readonly code = "53100";
+}
+
+/**
+ * Refuses a write while the disk is nearly full. PostgreSQL in wasm does not survive a write-ahead log that
+ * cannot grow: it spins for ever, and the whole process with it. What is refused here is answered with 507
+ * or tried again, and goes on by itself once there is room.
+ */
+function requireRoom(path: string): void {
+  const { bavail, bsize } = statfsSync(path);
+  if (bavail * bsize < roomMinBytes) {
+    throw new DiskFullError(
+      `less than ${roomMinBytes / 1024 / 1024} MB are left on the disk of ${path}: nothing is written until there is room`,
+    );
+  }
 }
 
 /** An empty database, made beforehand: initdb would take 5 s of the first start, this takes 0.3 s. */
