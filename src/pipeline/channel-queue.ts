@@ -23,6 +23,9 @@ interface QueueOptions<Claimed> {
 /** Ids that wait in memory, a lane; the rest stays in the database, due. */
 const laneCapacity = 10_000;
 
+/** How long the database is left alone after a claim that failed, in milliseconds. */
+const claimRetryMs = 1000;
+
 /**
  * A channel's own queue: it sends with a bounded concurrency and claims what it is about to send, so that a
  * channel that hangs holds up nobody else, and what waits can still be cancelled. Within it the more urgent
@@ -37,6 +40,8 @@ export function createChannelQueue<Claimed>({
   onError,
 }: QueueOptions<Claimed>): ChannelQueue {
   const lanes = new Map(priorities.map((priority) => [priority, { ids: new Set<string>(), wasFull: false }]));
+  /** What could not be claimed, for the next try. */
+  let unclaimable: string[] = [];
   let ready: Claimed[] = [];
   let running = 0;
   let claiming: Promise<void> | null = null;
@@ -48,11 +53,11 @@ export function createChannelQueue<Claimed>({
     if (lane === undefined) throw new Error(`no lane for priority ${priority}`);
     return lane;
   };
-  const anyWaiting = () => lanes.values().some(({ ids }) => ids.size > 0);
+  const anyWaiting = () => unclaimable.length > 0 || lanes.values().some(({ ids }) => ids.size > 0);
 
   /** The next ids to claim, most urgent first. */
   function takeNext(count: number): string[] {
-    const taken: string[] = [];
+    const taken = unclaimable.splice(0);
     for (const lane of lanes.values()) {
       for (const id of lane.ids) {
         if (taken.length === count) return taken;
@@ -68,11 +73,13 @@ export function createChannelQueue<Claimed>({
   }
 
   async function claimNext(): Promise<void> {
+    const ids = takeNext(concurrency);
     try {
-      ready.push(...(await claim(takeNext(concurrency))));
+      ready.push(...(await claim(ids)));
     } catch (error) {
-      // Their leases run out, and the sweep offers them again.
       onError(error);
+      unclaimable = ids;
+      await Bun.sleep(claimRetryMs);
     }
     claiming = null;
     pump();
@@ -119,7 +126,8 @@ export function createChannelQueue<Claimed>({
           onIdle = resolve;
         });
       }
-      if (ready.length > 0) await unclaim(ready);
+      // Where the database takes nothing any more, their leases run out by themselves.
+      if (ready.length > 0) await unclaim(ready).catch(onError);
       ready = [];
     },
   };

@@ -78,7 +78,10 @@ export function createDeliver(needs: Needs): Deliver {
       [...queues].filter(([, queue]) => queue.room(lane) === 0).map(([channel]) => channel),
     reachable: (channel) => channel === "inbox" || needs.providers[channel] !== undefined,
     async stop(graceMs) {
-      const timer = setTimeout(() => cutOff.abort(), graceMs);
+      const timer = setTimeout(() => {
+        cutOff.abort();
+        needs.record.giveUp();
+      }, graceMs);
       await Promise.all([...queues.values()].map((queue) => queue.stop()));
       clearTimeout(timer);
       await needs.record.drained();

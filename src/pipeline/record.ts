@@ -22,6 +22,8 @@ export interface Record {
   /** Resolves once it is committed. Tries until it is: an outcome that is forgotten is a message sent twice. */
   add(recorded: Recorded): Promise<void>;
   drained(): Promise<void>;
+  /** The process ends: what the database still does not take is tried once more, and then left to its lease. */
+  giveUp(): void;
 }
 
 const flushRowsMax = 500;
@@ -35,7 +37,9 @@ interface Needs {
 }
 
 export function createRecord(needs: Needs): Record {
-  return createBatcher<Recorded, void>(
+  const ending = Promise.withResolvers<void>();
+  let ended = false;
+  const batcher = createBatcher<Recorded, void>(
     { rowsMax: flushRowsMax, inFlightMax: 1, rowsOf: () => 1 },
     async (batch) => {
       for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, backoffMaxMs)) {
@@ -44,11 +48,20 @@ export function createRecord(needs: Needs): Record {
           return batch.map(() => undefined);
         } catch (error) {
           needs.telemetry.failed("record", error, { rows: batch.length });
-          await Bun.sleep(waitMs);
+          if (ended) throw error;
+          await Promise.race([Bun.sleep(waitMs), ending.promise]);
         }
       }
     },
   );
+  return {
+    add: batcher.add,
+    drained: batcher.drained,
+    giveUp() {
+      ended = true;
+      ending.resolve();
+    },
+  };
 }
 
 async function write({ db, clock, telemetry }: Needs, batch: Recorded[]): Promise<void> {
