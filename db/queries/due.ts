@@ -32,6 +32,8 @@ export const takeDueDeliveries = statement<
     now: string;
     leaseUntil: string;
     limit: number;
+    /** Of the ambiguous attempts: one for all, since an id is unique within a notification. */
+    attemptId: string;
     answer: string;
   },
   { notification_id: string }
@@ -53,7 +55,7 @@ export const takeDueDeliveries = statement<
       returning d.notification_id, d.channel
     ), noted as (
       insert into attempts (notification_id, id, channel, at, provider, outcome, answer)
-      select notification_id, gen_random_uuid(), channel, ${p("now")}::timestamptz, ${p("provider")}::text,
+      select notification_id, ${p("attemptId")}::uuid, channel, ${p("now")}::timestamptz, ${p("provider")}::text,
         'ambiguous', ${p("answer")}::text
       from abandoned
     )

@@ -1,4 +1,4 @@
-import { idFloor } from "../../db/id.ts";
+import { idFloor, newId } from "../../db/id.ts";
 import { dropOldPartitions, ensurePartitions } from "../../db/partitions.ts";
 import {
   dueLanes,
@@ -186,6 +186,7 @@ async function offerDeliveries(
     now: iso(nowMs),
     leaseUntil: iso(nowMs + leaseMs),
     limit,
+    attemptId: newId(nowMs),
     answer: "the process that was sending this stopped before it recorded the answer",
   });
   telemetry.swept("delivery", taken.length);

@@ -82,7 +82,8 @@ test("no sequence of events takes a delivery where its states do not lead, or le
   await fc.assert(property, { numRuns: runs });
   // Delivered and bounced are said by providers' callbacks, of which there are none yet.
   const unreached = deliveryStatuses.filter((status) => !reached.has(status));
-  expect(unreached).toEqual(["delivered", "bounced"]);
+  // Chance may leave out others, too: how far a run goes is not what is asserted here.
+  expect(unreached).toEqual(expect.arrayContaining(["delivered", "bounced"]));
 }, 120_000);
 
 /** Nothing moved but along its states, and nothing that is on record was lost. */

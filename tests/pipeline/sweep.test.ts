@@ -77,6 +77,26 @@ test("the sweep of a process that runs on takes over nothing that it is sending 
   expect(receivers.http.received).toHaveLength(1);
 });
 
+test("what a process began and did not end before its lease ran out is sent again, and the record says why", async () => {
+  await using world = await createWorld();
+  const { app, client, clock, receivers } = world;
+  receivers.http.answer = () => new Promise(() => {});
+  const to = { user_id: "ana", webhook_url: receivers.http.url };
+  const hello = { to, title: "Hello", body: "It works.", channels: ["webhook"] };
+  const ids = await Promise.all(Array.from({ length: 8 }, () => client.send(hello)));
+  await receivers.http.waitFor(ids.length);
+
+  receivers.http.answer = () => new Response("ok");
+  clock.step(app.config.leaseMs + second);
+  await world.sweep();
+
+  for (const id of ids) {
+    const { attempts } = await world.delivery(id, "webhook", "sent");
+    expect(attempts.map(({ outcome }) => outcome)).toEqual(["ambiguous", "sent"]);
+    expect(attempts[0]?.answer).toContain("stopped before it recorded");
+  }
+});
+
 test("what was accepted while the clock stood on another day is still found once it is right again", async () => {
   await using world = await createWorld();
   await world.sweep();
