@@ -190,7 +190,7 @@ export const settings = {
   }),
   drainMs: setting({
     name: "DRAIN_MS",
-    default: "8000",
+    default: "7000",
     unit: "ms",
     sentence: "How long SIGTERM waits for what is in flight before it cuts it off.",
     schema: integer(0, 60_000),

@@ -14,7 +14,6 @@ import {
 import { releaseLeases } from "../../db/queries/due.ts";
 import type { NotificationStatus } from "../../db/queries/notifications.ts";
 import { rowsOf } from "../../db/statement.ts";
-import type { App } from "../../src/app.ts";
 import type { Channel, ExternalChannel, Outcome, Priority } from "../../src/channels/channel.ts";
 import { createAccept } from "../../src/pipeline/accept.ts";
 import type { Deliver } from "../../src/pipeline/deliver.ts";
@@ -85,11 +84,26 @@ export async function startModel(world: World) {
   const record = createRecord(app);
   const sweep = createSweep({ ...parts, channels: ["email", "webhook"], intervalMs: minute });
 
-  const chosen = <T>(from: readonly T[], which: number): T | undefined => from[which % from.length];
+  /** Every other time one of the likely ones, so that much happens; else any, so that the absurd is tried too. */
+  function chosen<T>(
+    from: readonly T[],
+    which: number,
+    isLikely: (one: T) => boolean = () => true,
+  ): T | undefined {
+    const likely = from.filter(isLikely);
+    const among = which % 2 === 0 && likely.length > 0 ? likely : from;
+    return among[Math.floor(which / 2) % among.length];
+  }
+  const isIn =
+    (...statuses: DeliveryStatus[]) =>
+    ({ status }: { status: DeliveryStatus }) =>
+      statuses.includes(status);
 
   async function claim(which: number[]): Promise<void> {
     const { deliveries } = await snapshot();
-    const picked = which.flatMap((nth) => chosen([...deliveries.values()], nth) ?? []);
+    const picked = which.flatMap(
+      (nth) => chosen([...deliveries.values()], nth, isIn("queued", "retrying")) ?? [],
+    );
     for (const channel of ["email", "webhook"] as const) {
       const ids = [...new Set(picked.filter((one) => one.channel === channel).map(({ id }) => id))].sort();
       const [first, last] = [ids[0], ids.at(-1)];
@@ -179,12 +193,14 @@ export async function startModel(world: World) {
         await releaseLeases(orm, { now: iso(clock.now()) });
         return;
       case "cancel": {
-        const id = chosen([...(await snapshot()).notifications.keys()], step.which);
+        const { notifications, deliveries } = await snapshot();
+        const planned = new Set([...deliveries.values()].map(({ id }) => id));
+        const id = chosen([...notifications.keys()], step.which, (one) => planned.has(one));
         if (id !== undefined) await client.call("POST", `/v1/notifications/${id}/cancel`);
         return;
       }
       case "replay": {
-        const delivery = chosen([...(await snapshot()).deliveries.values()], step.which);
+        const delivery = chosen([...(await snapshot()).deliveries.values()], step.which, isIn("failed"));
         if (delivery === undefined) return;
         const times = { now: iso(clock.now()), leaseUntil: iso(clock.now() + leaseMs) };
         const { id: notificationId, channel } = delivery;
@@ -236,6 +252,3 @@ export async function startModel(world: World) {
 }
 
 const unknownOf = { phone: null, name: null, locale: null, timezone: null };
-
-export type Model = Awaited<ReturnType<typeof startModel>>;
-export type ModelNeeds = Pick<App, "db" | "clock">;
