@@ -70,6 +70,8 @@ test("SIGTERM ends the process in time though a webhook receiver hangs", async (
     Array.from({ length: 100 }, () => client.send({ to: hanging, title: "Hello", body: "Are you there?" })),
   );
   await http.waitFor(64);
+  // The worst case: a request that never ends, and sends that never do.
+  await startUpload(service.url, env.ADMIN_KEY);
   const { exitMs, code } = await stop(service);
   console.log(`SIGTERM with a hanging receiver: exit after ${exitMs.toFixed(0)} ms`);
   expect(code).toBe(0);
