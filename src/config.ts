@@ -221,6 +221,9 @@ export interface SettingFault {
   detail: string;
 }
 
+/** How many sends must fit into a lease: what is claimed ahead waits for at most one, then takes its own time. */
+const leaseSends = 3;
+
 type Environment = Record<string, string | undefined>;
 
 /** Reads all settings and reports every fault, not just the first. An empty variable counts as not set. */
@@ -240,7 +243,14 @@ export function readConfig(environment: Environment): { config: Config; faults: 
       faults.push({ name, detail: secret ? `${name}: ${why}` : `${name}=${given}: ${why}` });
     }
   }
-  return { config: values as Config, faults };
+  const config = values as Config;
+  if (faults.length === 0 && config.leaseMs < config.sendTimeoutMs * leaseSends) {
+    faults.push({
+      name: "LEASE_MS",
+      detail: `LEASE_MS=${config.leaseMs}: is below ${leaseSends} times SEND_TIMEOUT_MS (${config.sendTimeoutMs}), so that what is still being sent would be sent twice`,
+    });
+  }
+  return { config, faults };
 }
 
 /** The configuration, or a StartError that names each variable that is wrong. */

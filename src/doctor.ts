@@ -46,7 +46,6 @@ const checks: Check[] = [
   { name: "port", reads: ["host", "port", "dataDir"], look: lookAtPort },
   { name: "email", reads: ["smtpUrl", "emailFrom", "emailConnections", "sendTimeoutMs"], look: lookAtEmail },
   { name: "webhook", reads: ["webhookSecret", "webhookAllowPrivate"], look: lookAtWebhook },
-  { name: "lease", reads: ["leaseMs", "sendTimeoutMs"], look: lookAtLease },
 ];
 
 /** Everything a start needs, looked at without starting and without changing anything. */
@@ -194,14 +193,4 @@ function lookAtWebhook({ webhookSecret, webhookAllowPrivate }: Config): Result {
     );
   }
   return ok("webhooks are signed, and go to public addresses only.");
-}
-
-/** What is taken over while it is still being sent arrives twice. */
-function lookAtLease({ leaseMs, sendTimeoutMs }: Config): Result {
-  const found = `LEASE_MS=${leaseMs}, SEND_TIMEOUT_MS=${sendTimeoutMs}: a send`;
-  if (leaseMs > 2 * sendTimeoutMs) return ok(`${found} ends well within its lease.`);
-  return warn(
-    `${found} may outlast its lease and be made twice.`,
-    "Set LEASE_MS to more than twice as long.",
-  );
 }

@@ -1,0 +1,18 @@
+import { expect, test } from "bun:test";
+import { readConfig } from "../src/config.ts";
+
+test("the defaults are a configuration without a fault", () => {
+  expect(readConfig({}).faults).toEqual([]);
+});
+
+test("a lease that a send could outlive is refused, since it would be sent twice", () => {
+  const { faults } = readConfig({ LEASE_MS: "30000", SEND_TIMEOUT_MS: "15000" });
+  expect(faults.map(({ name }) => name)).toEqual(["LEASE_MS"]);
+  expect(readConfig({ LEASE_MS: "45000", SEND_TIMEOUT_MS: "15000" }).faults).toEqual([]);
+});
+
+test("every wrong variable is named, and a secret one without its value", () => {
+  const { faults } = readConfig({ PORT: "x", ADMIN_KEY: "short", LOG_LEVEL: "loud" });
+  expect(faults.map(({ name }) => name)).toEqual(["PORT", "ADMIN_KEY", "LOG_LEVEL"]);
+  expect(JSON.stringify(faults)).not.toContain("short");
+});
