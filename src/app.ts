@@ -44,8 +44,6 @@ export interface App {
   accept: Accept;
   deliver: Deliver;
   sweep: Sweep;
-  /** Migrations that this start applied. */
-  migrated: number[];
   /** Ends in order: what was accepted is stored, what is being sent is recorded, the rest stays due. */
   stop(): Promise<void>;
 }
@@ -74,7 +72,7 @@ export async function createApp(
   { dev, clock = systemClock, write }: AppOptions,
 ): Promise<App> {
   const telemetry = createTelemetry({ level: config.logLevel, ...(write ? { write } : {}) });
-  const { db, migrated, release } = await openDatabase(config, clock);
+  const { db, release } = await openDatabase(config, clock);
   const cache = createMemoryCache();
   const log = createMemoryEventLog({ onError: (error) => telemetry.failed("dispatch", error) });
   const providers = providersOf(config, dev ? sandboxIn(db, clock) : null);
@@ -128,7 +126,6 @@ export async function createApp(
     accept,
     deliver,
     sweep,
-    migrated,
     async stop() {
       app.stopping = true;
       await accept.drained();
@@ -145,6 +142,7 @@ export async function createApp(
 
 interface OpenDatabase {
   db: Database;
+  /** Migrations that were applied now. */
   migrated: number[];
   release: () => void;
 }
@@ -179,7 +177,7 @@ export async function withDatabase<T>(
 export const inspectData = ({ dataDir }: Pick<Config, "dataDir">) => inspectDataFolder(dataDir);
 
 /** Brings the schema up to date, and makes the partitions that the first request needs. */
-export async function prepareDatabase(db: Database, folder: DataFolder, clock: Clock): Promise<number[]> {
+async function prepareDatabase(db: Database, folder: DataFolder, clock: Clock): Promise<number[]> {
   try {
     const migrated = await migrate(db.orm);
     await ensurePartitions(db.orm, clock.now());

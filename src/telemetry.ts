@@ -43,7 +43,7 @@ export function createTelemetry({ level, write = console.error }: { level: Level
   });
   const closed = new Counter({
     name: "carillon_notifications_closed_total",
-    help: "Notifications that reached their final status",
+    help: "Notifications that reached their final status, but for those of erased users",
     labelNames: ["status"],
     registers,
   });

@@ -225,6 +225,21 @@ test("a data folder of a newer version is refused", async () => {
   expect(doctor.stdout).toMatch(/^FAIL {2}data folder .* newer Carillon \(version 999;/m);
 });
 
+test("serve says at its start which channels it has no provider for, and dev where their messages are kept", async () => {
+  await using folder = tempFolder();
+  const main = join(import.meta.dir, "../src/main.ts");
+  for (const [command, words] of [
+    ["serve", "no provider: skipped"],
+    ["dev", "sandbox: kept, not sent"],
+  ] as const) {
+    await using service = startService({ command: [process.execPath, main, command], cwd: folder.path });
+    await service.ready;
+    for (const channel of ["email", "sms", "push", "webhook", "chat"]) {
+      expect(service.stdout()).toMatch(new RegExp(`^ +${channel} +${words}`, "m"));
+    }
+  }
+});
+
 test("doctor finds nothing wrong where all is well, and makes nothing", async () => {
   await using folder = tempFolder();
   await using mail = await startSmtpSink();

@@ -196,11 +196,11 @@ const rules: Rule[] = [
     },
   },
   {
-    name: "no file depends on one machine or on one registry",
+    name: "no file depends on one machine, and none says where packages come from",
     offenders: (files) =>
       files.flatMap((file) =>
         linesOf(file).flatMap(({ where, line }) =>
-          [machinePath, registryHost].flatMap((pattern) => {
+          [machinePath, ...(isAboutPackages(file) ? [packageSource] : [])].flatMap((pattern) => {
             const [found] = pattern.exec(line) ?? [];
             return found ? [`${where}: ${found}`] : [];
           }),
@@ -211,12 +211,14 @@ const rules: Rule[] = [
       "README.md": `cd ${"/"}Users/ana`,
       "deploy/b.sh": `cat ${"/"}root/.netrc`,
       "k6/c.js": `open("C:${"\\"}Users")`,
-      "bun.lock": `https://${"registry."}npmjs.org/zod`,
-      "tests/services/kafka.ts": `https://${"repo1."}maven.org/maven2`,
+      "bun.lock": `["zod@4.6.7", "https://packages.example/zod.tgz", {}]`,
+      "bunfig.toml": `registry = "https://packages.example"`,
+      "tests/services/requirements.txt": "--index-url https://packages.example/simple",
     },
     good: {
       "src/a.ts": `get("/v1/users/ana"); get("https://example.com/home/ana"); read("/etc/ssl")`,
-      "README.md": "npmjs, Maven, https://example.org",
+      "README.md": "npm, Maven, https://example.org",
+      "bun.lock": `["zod@4.6.7", "", {}, "sha512-abc"]`,
     },
   },
 ];
@@ -228,8 +230,8 @@ const sleep = /\bBun\.sleep(Sync)?\s*\(|\bsetTimeout\s*\(|\bsetTimeout\b.*timers
 const sql =
   /\bsql(<[^>`]*>)?`|\bsql\.raw\(|["'`]\s*((insert\s+into|delete\s+from|update\s+\S+\s+set|select\s[^"'`]*\bfrom|with\s+\w+\s+as)\s|(INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\S+\s+SET|SELECT\s[^"'`]*\bFROM|WITH\s+\w+\s+AS)\s)/g;
 const machinePath = /(?<![\w.\-}])\/(home|Users|root|work)\/[\w.][^\s"'`)]*|\b[A-Z]:\\{1,2}Users/;
-const registryHost =
-  /\b(registry\.npmjs\.org|registry\.yarnpkg\.com|registry\.npmmirror\.com|npm\.pkg\.github\.com|repo1?\.maven(\.apache)?\.org|(proxy|sum)\.golang\.org|(files\.)?pythonhosted\.org|pypi\.org|crates\.io|rubygems\.org)\b/;
+/** A lock file or a list of packages without an address works with whichever registry a machine is set up for. */
+const packageSource = /\bhttps?:\/\/[^\s"']+/;
 
 const project = await filesOf(join(import.meta.dir, ".."));
 
@@ -282,6 +284,10 @@ function isTypeScript({ path }: SourceFile): boolean {
 /** Declarations of modules (`*.d.ts`) import nothing when run. */
 function isModule(file: SourceFile): boolean {
   return isTypeScript(file) && !file.path.endsWith(".d.ts");
+}
+
+function isAboutPackages({ path }: SourceFile): boolean {
+  return /(^|\/)(bun\.lock|bunfig\.toml|\.npmrc|requirements[\w.-]*\.txt|pom\.xml|go\.(mod|sum))$/.test(path);
 }
 
 function isCode({ path }: SourceFile): boolean {

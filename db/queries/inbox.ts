@@ -29,7 +29,7 @@ export interface InboxFilter {
   unreadOnly: boolean;
 }
 
-/** Newest first. */
+/** Newest first. What was erased is not shown, not even as archived. */
 export async function listInbox(
   db: Drizzle,
   { projectId, userId, archived, unreadOnly }: InboxFilter,
@@ -41,7 +41,7 @@ export async function listInbox(
       select ${itemColumns}
       from deliveries d join notifications n on n.id = d.notification_id
       where d.project_id = ${projectId} and d.user_id = ${userId} and d.channel = 'inbox' and d.status = 'sent'
-        and (d.archived_at is not null) = ${archived}
+        and (d.archived_at is not null) = ${archived} and n.title <> ''
         and (not ${unreadOnly}::boolean or d.read_at is null) and ${bounds}
       ${tail}`),
   );
@@ -84,6 +84,7 @@ export const markInboxItem = statement<
       update deliveries set ${set("seen")}, ${set("read")}, ${set("archived")}
       where notification_id = ${p("notificationId")} and channel = 'inbox' and status = 'sent'
         and project_id = ${p("projectId")} and user_id = ${p("userId")}
+        and exists (select from notifications where id = ${p("notificationId")} and title <> '')
       returning notification_id, seen_at, read_at, archived_at
     )
     select ${itemColumns} from d join notifications n on n.id = d.notification_id`,

@@ -94,8 +94,8 @@ export interface Erased {
 /**
  * Erases what is personal of a user: the profile, the content of every notification, what providers
  * answered, what the sandbox kept. What has not left is cancelled, dead letters included, since there is
- * nothing left to send again. Ids, times and states stay, as the record of what happened. Erasing again
- * finds nothing: no title is empty otherwise.
+ * nothing left to send again. Ids, times and states stay, as the record of what happened, but leave the
+ * inbox. Erasing again finds nothing: no title is empty otherwise.
  */
 export const eraseUser = statement<{ projectId: string; id: string; now: string }, Erased>(
   "eraseUser",
@@ -112,6 +112,9 @@ export const eraseUser = statement<{ projectId: string; id: string; now: string 
       update deliveries set status = 'cancelled', reason = 'user_erased', updated_at = ${p("now")}::timestamptz
       from emptied where deliveries.notification_id = emptied.id and status in ('queued', 'retrying', 'failed')
       returning notification_id, channel
+    ), put_away as (
+      update deliveries set archived_at = coalesce(archived_at, ${p("now")}::timestamptz)
+      from emptied where deliveries.notification_id = emptied.id and channel = 'inbox' and status = 'sent'
     ), unburied as (
       delete from dead_letters using emptied
       where dead_letters.project_id = ${p("projectId")} and dead_letters.notification_id = emptied.id

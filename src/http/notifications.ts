@@ -269,6 +269,7 @@ const cancel = operation({
       return rows;
     });
     const data = await detailOf(app, caller.project_id, params.id);
+    if (stopped.length > 0) app.telemetry.notificationsClosed(data.status);
     if (stopped.length > 0 || data.status === "cancelled") return { data };
     throw new ClientError(
       "not_cancellable",

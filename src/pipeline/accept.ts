@@ -119,7 +119,9 @@ async function flush(needs: Needs, submissions: Submission[]): Promise<(Receipt 
   telemetry.flushed("accept", stored.length, performance.now() - startedMs);
   const inline = stored.filter(({ profile }) => profile !== null);
   if (inline.length > 0) await forgetProfiles(needs, inline);
-  for (const { priority } of stored) telemetry.notificationsAccepted(priority, 1);
+  for (const [priority, these] of Map.groupBy(stored, ({ priority }) => priority)) {
+    telemetry.notificationsAccepted(priority, these.length);
+  }
   await log.publish(stored.filter(({ status }) => status === "pending").map(eventOf));
   return receipts;
 }
@@ -128,10 +130,7 @@ async function store(needs: Needs, submissions: Submission[]): Promise<(Receipt 
   try {
     return await insertSubmissions(needs, submissions);
   } catch (error) {
-    if (failureOf(error) !== "data") {
-      const reason = failureOf(error) === "full" ? storageFull(error) : error;
-      return submissions.map(() => reason as Error);
-    }
+    if (failureOf(error) !== "data") return submissions.map(() => error as Error);
     return storeApart(needs, submissions, error as Error);
   }
 }
@@ -171,12 +170,4 @@ function eventOf({
   expiresAtMs,
 }: NewNotification): NotificationEvent {
   return { id, projectId, test, userId, priority, channels, scheduled: false, expiresAt: expiresAtMs };
-}
-
-function storageFull(cause: unknown): ClientError {
-  return new ClientError(
-    "storage_full",
-    "The disk that holds the data is full. Nothing of this request was stored; repeat it once there is room.",
-    { cause, headers: { "retry-after": "60" } },
-  );
 }

@@ -17,7 +17,7 @@ import type { Cache, Clock, Database } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { type ChannelQueue, createChannelQueue } from "./channel-queue.ts";
 import { loadProfiles } from "./profiles.ts";
-import type { Recorded, Record as RecordStage } from "./record.ts";
+import type { Recorded, RecordStage } from "./record.ts";
 import { verdictOf } from "./retry.ts";
 import { iso } from "./time.ts";
 

@@ -30,23 +30,38 @@ export async function dispatch(needs: Needs, batch: NotificationEvent[], lane: P
     if (profile === undefined) throw new Error("a profile is missing from a batch");
     return { event, decisions: plan(event, profile, deliver.reachable, nowMs) };
   });
-  const inserted = await insertPlans(needs.db.orm, columnsOf(planned, lane, needs, nowMs));
-  const queued = new Map<ExternalChannel, string[]>();
-  let stored = 0;
-  for (const { notification_id, channel, status } of inserted) {
-    if (status === "queued") {
-      const ids = queued.get(channel as ExternalChannel) ?? [];
-      queued.set(channel as ExternalChannel, ids);
-      ids.push(notification_id);
-    }
-    if (status === "sent") {
-      stored += 1;
-      telemetry.deliveryEnded(lane, "inbox", idTimeMs(notification_id), nowMs);
-    }
-  }
-  if (stored > 0) telemetry.recordNotificationSent("inbox", lane, "sent", stored);
+  const columns = columnsOf(planned, lane, needs, nowMs);
+  const inserted = await insertPlans(needs.db.orm, columns);
+  count(needs, columns, inserted, lane, nowMs);
   telemetry.flushed("dispatch", inserted.length, performance.now() - startedMs);
-  for (const [channel, ids] of queued) deliver.offer(channel, lane, ids);
+  const queued = inserted.filter(({ status }) => status === "queued");
+  for (const [channel, deliveries] of Map.groupBy(queued, ({ channel }) => channel as ExternalChannel)) {
+    deliver.offer(
+      channel,
+      lane,
+      deliveries.map(({ notification_id }) => notification_id),
+    );
+  }
+}
+
+/** What was stored in an inbox is delivered by that; what has nothing left to send is closed. */
+function count(
+  { telemetry }: Needs,
+  { ids, statuses }: ReturnType<typeof columnsOf>,
+  inserted: Awaited<ReturnType<typeof insertPlans>>,
+  lane: Priority,
+  nowMs: number,
+): void {
+  const stored = inserted.filter(({ status }) => status === "sent");
+  if (stored.length > 0) telemetry.recordNotificationSent("inbox", lane, "sent", stored.length);
+  for (const { notification_id } of stored) {
+    telemetry.deliveryEnded(lane, "inbox", idTimeMs(notification_id), nowMs);
+  }
+  const planned = new Set(inserted.map(({ notification_id }) => notification_id));
+  const closed = statuses.filter((status, index) => status !== "processing" && planned.has(ids[index] ?? ""));
+  for (const [status, these] of Map.groupBy(closed, (one) => one)) {
+    telemetry.notificationsClosed(status, these.length);
+  }
 }
 
 function columnsOf(planned: Planned[], lane: Priority, { deliver, leaseMs }: Needs, nowMs: number) {

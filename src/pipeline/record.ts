@@ -18,7 +18,7 @@ export interface Recorded {
   attempt: { id: string; atMs: number; provider: string; outcome: OutcomeKind; answer: string } | null;
 }
 
-export interface Record {
+export interface RecordStage {
   /** Resolves once it is committed. Tries until it is: an outcome that is forgotten is a message sent twice. */
   add(recorded: Recorded): Promise<void>;
   drained(): Promise<void>;
@@ -36,7 +36,7 @@ interface Needs {
   telemetry: Telemetry;
 }
 
-export function createRecord(needs: Needs): Record {
+export function createRecord(needs: Needs): RecordStage {
   const ending = Promise.withResolvers<void>();
   let ended = false;
   const batcher = createBatcher<Recorded, void>(

@@ -1,17 +1,13 @@
 /** Notifications through the API: one, many, and taking them back. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { eventually } from "../eventually.ts";
-import { aNotification, expectProblem, type HttpService, startHttp } from "./service.ts";
+import { aNotification, expectProblem, type HttpService, startHttp, webhooksToHere } from "./service.ts";
 
 let service: HttpService;
 let sink: ReturnType<typeof receiver>;
 beforeAll(async () => {
   sink = receiver();
-  service = await startHttp({
-    WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 1).toString("base64")}`,
-    WEBHOOK_ALLOW_PRIVATE: "1",
-    RETRY_SCHEDULE: "1h",
-  });
+  service = await startHttp(webhooksToHere);
 });
 afterAll(async () => {
   await service[Symbol.asyncDispose]();
@@ -77,6 +73,28 @@ test("a channel that the user has no address for is skipped with its reason", as
     { channel: "sms", status: "skipped", reason: "no_address", attempts: [] },
   ]);
   expect(deliveries[1].reason_detail).toMatch(/no address/);
+});
+
+test("every notification that is closed is counted by its status, wherever it was closed", async () => {
+  const countOf = async (status: string) => {
+    const { text } = await service.call("GET /metrics");
+    return Number(
+      new RegExp(`^carillon_notifications_closed_total\\{status="${status}"\\} (\\d+)$`, "m").exec(
+        text,
+      )?.[1] ?? 0,
+    );
+  };
+  const statuses = ["sent", "skipped", "cancelled", "failed"];
+  const before = await Promise.all(statuses.map(countOf));
+  await until((await send({ channels: ["inbox"] })).id, "sent");
+  await until((await send({ channels: ["sms"] })).id, "skipped");
+  await cancel((await send({ send_at: inAnHour() })).id);
+  await until((await sendToWebhook(410)).id, "failed");
+  const after = await eventually(async () => {
+    const now = await Promise.all(statuses.map(countOf));
+    return now.every((count, index) => count > (before[index] ?? 0)) && now;
+  });
+  expect(after).toEqual(before.map((count) => count + 1));
 });
 
 describe("in bulk", () => {

@@ -43,6 +43,13 @@ export interface HttpService extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
+/** Webhooks leave for a receiver on this machine, and what fails waits longer than a test takes. */
+export const webhooksToHere = {
+  WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 1).toString("base64")}`,
+  WEBHOOK_ALLOW_PRIVATE: "1",
+  RETRY_SCHEDULE: "1h",
+};
+
 /** Starts as `dev` does, on a new data folder; `env` holds settings as the environment would. */
 export async function startHttp(env: Record<string, string> = {}): Promise<HttpService> {
   const folder = tempFolder();

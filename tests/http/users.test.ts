@@ -3,17 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { sql } from "drizzle-orm";
 import { rowsOf } from "../../db/statement.ts";
 import { eventually } from "../eventually.ts";
-import { aNotification, expectProblem, type HttpService, startHttp } from "./service.ts";
+import { aNotification, expectProblem, type HttpService, startHttp, webhooksToHere } from "./service.ts";
 
 let service: HttpService;
 let sink: ReturnType<typeof receiver>;
 beforeAll(async () => {
   sink = receiver();
-  service = await startHttp({
-    WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 1).toString("base64")}`,
-    WEBHOOK_ALLOW_PRIVATE: "1",
-    RETRY_SCHEDULE: "1h",
-  });
+  service = await startHttp(webhooksToHere);
 });
 afterAll(async () => {
   await service[Symbol.asyncDispose]();
@@ -183,6 +179,15 @@ describe("erasing a user", () => {
     expectProblem(await service.call("GET /v1/users/zoe"), "user_not_found", /zoe/);
     expectProblem(await service.call("DELETE /v1/users/zoe"), "user_not_found");
 
+    expect((await service.call("GET /v1/users/zoe/inbox")).data).toEqual([]);
+    expect((await service.call("GET /v1/users/zoe/inbox?archived=true")).data).toEqual([]);
+    expect((await service.call("GET /v1/users/zoe/inbox/count")).data).toMatchObject({ total: 0, unread: 0 });
+    const unarchive = { body: { archived: false } };
+    expectProblem(
+      await service.call(`PATCH /v1/users/zoe/inbox/${sent.id}`, unarchive),
+      "notification_not_found",
+    );
+
     const { orm } = service.app.db;
     const due = await orm.execute(
       sql`select 1 from due d join notifications n on n.id = d.notification_id where n.user_id = 'zoe'`,
@@ -191,6 +196,32 @@ describe("erasing a user", () => {
   });
 
   const cancelledDelivery = { status: "cancelled", reason: "user_erased" };
+
+  test("while something is being sent to them keeps no word of the answer", async () => {
+    const asked = Promise.withResolvers<void>();
+    const erased = Promise.withResolvers<void>();
+    const slow = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      async fetch() {
+        asked.resolve();
+        await erased.promise;
+        return new Response(secret, { status: 410 });
+      },
+    });
+    const to = { user_id: "xena", webhook_url: slow.url.href };
+    const { id } = await send({ to, title: secret, channels: ["webhook"] });
+    await asked.promise;
+    await service.call("DELETE /v1/users/xena");
+    erased.resolve();
+    const closed = await eventually(async () => {
+      const now = await read(id);
+      return now.status === "failed" && now;
+    });
+    expect(closed.deliveries[0]?.attempts).toMatchObject([{ outcome: "failed", answer: "" }]);
+    expect(await leftovers()).toEqual([]);
+    await slow.stop(true);
+  });
 
   test("who never had a profile erases the notifications", async () => {
     const { id } = await send({ to: "guest", title: secret });
