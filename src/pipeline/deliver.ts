@@ -142,6 +142,8 @@ async function sendOne(needs: Needs, { row, user }: ClaimedMessage, signal: Abor
     retryAtMs: null,
     attempt: null,
   });
+  // Erased while it was being sent, and due once more: no title is empty otherwise.
+  if (row.title === "") return record.add(skipped("user_erased"));
   if (row.expires_at !== null && row.expires_at <= startedMs) return record.add(skipped("expired"));
   if (addressOf(user, channel) === null) return record.add(skipped("no_address"));
   if (provider === undefined) return record.add(skipped("no_provider"));

@@ -220,6 +220,14 @@ describe("erasing a user", () => {
     });
     expect(closed.deliveries[0]?.attempts).toMatchObject([{ outcome: "failed", answer: "" }]);
     expect(await leftovers()).toEqual([]);
+    // Back with an address, they do not get what is left of it.
+    await put("xena", { webhook_url: slow.url.href });
+    await service.call(`POST /v1/deliveries/${id}-webhook/replay`);
+    const replayed = await eventually(async () => {
+      const now = await read(id);
+      return now.status === "skipped" && now;
+    });
+    expect(replayed.deliveries).toMatchObject([{ status: "skipped", reason: "user_erased", attempts: [{}] }]);
     await slow.stop(true);
   });
 
