@@ -4,6 +4,10 @@ export type Failure =
   | "data"
   /** No room on the disk. */
   | "full"
+  /** The server took a transaction back (serialization failure, deadlock): begun anew, it may succeed. */
+  | "conflict"
+  /** There is no connection to be had, or it was lost. Whether what was under way was committed is not known. */
+  | "unreachable"
   | "other";
 
 export function failureOf(error: unknown): Failure {
@@ -11,9 +15,17 @@ export function failureOf(error: unknown): Failure {
     const state = (at as { code?: unknown }).code;
     if (typeof state === "string") {
       if (state === "53100" || state === "ENOSPC") return "full";
+      if (state === "40001" || state === "40P01") return "conflict";
+      if (isUnreachable(state)) return "unreachable";
       if (/^(22|23)[0-9A-Z]{3}$/.test(state)) return "data";
     }
     if (/no space left on device/i.test(at.message)) return "full";
   }
   return "other";
 }
+
+/** Class 08, an operator's shutdown (57P01 to 57P03), too many connections, and what the driver and the system say. */
+const isUnreachable = (state: string) =>
+  /^(08[0-9A-Z]{3}|57P0[1-5]|53300|CONNECT\w+|CONNECTION_\w+|ECONN\w+|EPIPE|ENOTFOUND|ETIMEDOUT|EHOSTUNREACH)$/.test(
+    state,
+  );

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { type Setting, settings } from "./config.ts";
+import { settings } from "./config.ts";
+import type { Setting } from "./config-setting.ts";
 import { StartError } from "./errors.ts";
 
 const startMark = "<!-- settings -->";

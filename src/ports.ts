@@ -2,6 +2,7 @@
  * What the product needs from the outside, and what each part promises. An interface stands here where two
  * shipped implementations do (the clock is the one exception: its second one is in the tests).
  */
+import type { SQL } from "drizzle-orm";
 import type { Drizzle } from "../db/statement.ts";
 import type { Channel, Priority } from "./channels/channel.ts";
 
@@ -13,10 +14,24 @@ export interface Clock {
 
 /** A PostgreSQL database: embedded in this process, or a server. */
 export interface Database {
-  /** Drizzle over the connection. A query that resolved is committed; one that threw changed nothing. */
+  /** Drizzle over the connections. A query that resolved is committed; one that threw changed nothing. */
   orm: Drizzle;
+  /**
+   * For lists and exports: a read replica where one is set and answers, else the same as `orm`. What it
+   * gives may be older than what was committed.
+   */
+  replica: Drizzle;
   /** True where no other process can have this database open: what was in flight at start is orphaned. */
   exclusive: boolean;
+  /** What processes that share this database tell each other. */
+  signals: Signals;
+  /**
+   * Commits what `work` did, or none of it where `work` throws. `work` is repeated, from its beginning, where the server asks
+   * for that (serialization failure, deadlock), so it must do nothing that a rollback does not take back.
+   */
+  transaction<T>(work: (tx: Drizzle) => Promise<T>): Promise<T>;
+  /** The rows of a query, `batchRows` at a time, in the memory of one batch. Holds up no other statement. */
+  cursorQuery<Row>(query: SQL, batchRows: number): AsyncIterable<Row[]>;
   /** Reclaims dead rows and refreshes the planner's statistics where the server does not do so by itself. */
   maintain(): Promise<void>;
   /** Bounds what a start after a crash has to replay, where the server does not do so by itself. */
@@ -24,9 +39,46 @@ export interface Database {
   close(): Promise<void>;
 }
 
+/** `forget`: cache keys that were deleted, one a line; `wake`: something is due now. */
+export type SignalKind = "forget" | "wake";
+
+/** Signals between processes that share a database. Best effort: who does not listen at that moment misses them. */
+export interface Signals {
+  /** Reaches every other process and, where each has its own connections, every other thread. */
+  send(kind: SignalKind, payload: string): Promise<void>;
+  /** `onGap` is called whenever signals may have been missed: after a connection was lost and made again. */
+  listen(kind: SignalKind, onSignal: (payload: string) => void, onGap: () => void): void;
+  /** False while signals cannot be heard. */
+  heard(): boolean;
+}
+
+/** What a cache is asked to keep. */
+export interface CacheEntry<T = unknown> {
+  key: string;
+  value: T;
+  ttlSeconds: number;
+}
+
+/** Who holds a lock. */
+export interface Lock {
+  /** Proves the ownership when it is renewed or released. */
+  token: string;
+  /** Greater than that of every earlier holder: what the lock protects can refuse an older one. */
+  fence: number;
+}
+
+export interface RateLimit {
+  allowed: boolean;
+  /** Requests that are left in the window. */
+  remaining: number;
+  /** Milliseconds until one more is allowed (0 while some are left). */
+  resetMs: number;
+}
+
 /**
  * What is remembered to be quick. Losing it, in part or whole and at any time, changes no answer's truth:
- * only its cost. Values are JSON-like and must not be changed by those who read them.
+ * only its cost. Values are JSON-like and must not be changed by those who read them; null is a value
+ * ("there is no such user"). No method but the locks and the limit throws because the cache is out of reach.
  */
 export interface Cache {
   /** The value under `key`, or what `fetch` gives; a cold key is fetched once however many ask for it. */
@@ -36,8 +88,43 @@ export interface Cache {
    * What is deleted while it is being fetched is given, and not kept.
    */
   mGetOrSet<T>(keys: string[], fetch: (missing: string[]) => Promise<T[]>, ttlSeconds: number): Promise<T[]>;
-  /** From now on these keys are fetched anew. */
+  /** Many in one round trip, in order; undefined where nothing is kept. */
+  mGet<T>(keys: string[]): Promise<(T | undefined)[]>;
+  /** Many in one round trip, each with its own time to live. */
+  mSet(entries: CacheEntry[]): Promise<void>;
+  /**
+   * Saves `value` where it belongs, then keeps it. Of two that write the same key at once, neither's value is
+   * kept unless it is surely the one saved last. Where `save` throws, nothing is kept.
+   */
+  writeThrough<T>(
+    key: string,
+    value: T,
+    save: (value: T) => Promise<unknown>,
+    ttlSeconds: number,
+  ): Promise<void>;
+  /** Warms keys up: fetches those that are not kept, a few at a time. A fetch that fails is skipped. */
+  prefetch(entries: { key: string; fetch: () => Promise<unknown>; ttlSeconds: number }[]): Promise<void>;
+  /** From now on these keys are fetched anew, in every process that shares this cache. */
   delete(keys: string[]): Promise<void>;
+  /**
+   * Counts a request against `max` in the last `windowSeconds`, if there is room: exact, however many ask at
+   * once. @throws CacheUnavailable
+   */
+  rateLimitSlidingWindow(key: string, max: number, windowSeconds: number): Promise<RateLimit>;
+  /** Takes a lock for `ttlSeconds`; null while another holds it. @throws CacheUnavailable */
+  acquireLock(name: string, ttlSeconds: number): Promise<Lock | null>;
+  /** Holds it for `ttlSeconds` from now; false where it was lost. @throws CacheUnavailable */
+  renewLock(name: string, token: string, ttlSeconds: number): Promise<boolean>;
+  /** Lets go of it; false where it was not ours any more. @throws CacheUnavailable */
+  releaseLock(name: string, token: string): Promise<boolean>;
+  /** Whether it can be reached; the memory of this process always can. */
+  available(): boolean;
+  close(): Promise<void>;
+}
+
+/** A lock or a limit was asked for while the cache is out of reach. */
+export class CacheUnavailable extends Error {
+  override readonly name = "CacheUnavailable";
 }
 
 /** What the event log carries of a notification: enough to plan it, without its content. */
@@ -52,21 +139,54 @@ export interface NotificationEvent {
   channels: Channel[] | null;
   scheduled: boolean;
   expiresAt: number | null;
+  /** When the profile that came along was last changed, in milliseconds: an older one that is cached will not do. */
+  profileAt: number | null;
 }
 
 /**
  * Carries accepted work to dispatch, a lane per priority.
  *
- * Order: as published, within a lane. Duplicates: possible, dispatch is idempotent. Loss: possible (it is
- * full, or the process ends), the sweep publishes again what the database remembers as pending.
+ * Order: as published, for each user within a lane. Duplicates: possible, dispatch is idempotent. Loss:
+ * possible (it is full, or down, or the process ends), the sweep publishes again what the database remembers
+ * as pending.
  */
 export interface EventLog {
-  /** Resolves once the log holds the events, with the number it took: the rest is left to the sweep. */
-  publish(events: NotificationEvent[]): Promise<number>;
-  /** Hands batches to `handle`, one at a time a lane. A batch whose handling throws is handed out again. */
-  consume(handle: (batch: NotificationEvent[], lane: Priority) => Promise<void>): void;
+  /**
+   * Takes events into a bounded buffer and resolves with the number it took; while the buffer is full it
+   * waits a moment for room, which holds up the caller. The rest is left to the sweep. Never throws.
+   */
+  publishBuffered(events: NotificationEvent[]): Promise<number>;
+  /**
+   * Hands batches to `handle`, one at a time for each user, and counts a batch as done once it resolved. A
+   * batch whose handling throws is handed out again.
+   */
+  consume(handle: (batch: NotificationEvent[], lane: Priority) => Promise<void>): Promise<void>;
   /** Events published and not yet handled, a lane. */
   backlog(): Record<Priority, number>;
-  /** Stops handing out and waits for the batches under way. What is left stays pending in the database. */
+  /** Why it cannot carry anything at the moment; null where it can. */
+  fault(): string | null;
+  /** Stops handing out, waits for the batches under way and sends what is buffered. The rest stays pending. */
+  close(): Promise<void>;
+}
+
+/** A closed notification with its timeline, as the archive keeps it: rows of the database, times as RFC 3339. */
+export interface ArchivedNotification {
+  id: string;
+  projectId: string;
+  userId: string;
+  notification: Record<string, unknown>;
+  deliveries: Record<string, unknown>[];
+  attempts: Record<string, unknown>[];
+}
+
+/** Where closed notifications go when they leave the hot tables. */
+export interface Archive {
+  /** Keeps a batch; keeping one again changes nothing. Resolves once it is durable. */
+  store(batch: ArchivedNotification[]): Promise<void>;
+  get(where: { projectId: string; id: string }): Promise<ArchivedNotification | null>;
+  /** Empties what is personal of a user's notifications, and gives how many there were. */
+  erase(where: { projectId: string; userId: string }): Promise<number>;
+  /** Drops what is older than this id, in batches; gives how many. */
+  drop(olderThan: string): Promise<number>;
   close(): Promise<void>;
 }

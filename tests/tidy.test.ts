@@ -32,17 +32,17 @@ const parts: { part: string; path: RegExp; imports: string[] }[] = [
   },
   {
     part: "app",
-    path: /^src\/app\.ts$/,
+    path: /^src\/(app|parts)\.ts$/,
     imports: ["adapters", "http", "pipeline", "channels", "config", "db", "open"],
   },
   // The words of the product, the errors, what is logged and counted, and the ports.
   {
     part: "open",
-    path: /^(src\/(errors|telemetry|ports|channels\/channel)\.ts|package\.json)$/,
+    path: /^(src\/(errors|telemetry(-\w+)?|ports|channels\/channel)\.ts|package\.json)$/,
     imports: [],
   },
   // Its types are open to all; its values are read at the entry alone, and handed on.
-  { part: "config", path: /^src\/config\.ts$/, imports: ["channels", "open"] },
+  { part: "config", path: /^src\/config(-\w+)?\.ts$/, imports: ["channels", "open"] },
   { part: "http", path: /^src\/http\//, imports: ["pipeline", "channels", "db", "open"] },
   { part: "pipeline", path: /^src\/pipeline\//, imports: ["channels", "db", "open"] },
   { part: "channels", path: /^src\/channels\//, imports: ["open"] },

@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { Cache } from "../ports.ts";
+import { createMemoryLocks, createMemoryRateLimit } from "./locks-memory.ts";
 
 /** How many values are kept; the least recently used leave first. */
 const maxEntries = 100_000;
@@ -10,7 +11,7 @@ interface Box {
 }
 
 /** The cache of a single process. */
-export function createMemoryCache(): Cache {
+export function createMemoryCache({ now = Date.now }: { now?: () => number } = {}): Cache {
   const kept = new LRUCache<string, Box>({ max: maxEntries });
   const singleFetches = new Map<string, Promise<unknown>>();
   /** For each fetch under way, the keys that were deleted since it began: what it brings of them may be old. */
@@ -36,7 +37,17 @@ export function createMemoryCache(): Cache {
     }
   }
 
+  async function forget(keys: string[]): Promise<void> {
+    for (const key of keys) {
+      kept.delete(key);
+      singleFetches.delete(key);
+      for (const deleted of fetches) deleted.add(key);
+    }
+  }
+
   return {
+    ...createMemoryLocks(now),
+    rateLimitSlidingWindow: createMemoryRateLimit(now),
     mGetOrSet,
 
     async getOrSet<T>(key: string, fetch: () => Promise<T>, ttlSeconds: number): Promise<T> {
@@ -53,12 +64,39 @@ export function createMemoryCache(): Cache {
       return fetched;
     },
 
-    async delete(keys) {
-      for (const key of keys) {
-        kept.delete(key);
-        singleFetches.delete(key);
-        for (const deleted of fetches) deleted.add(key);
+    async mGet<T>(keys: string[]) {
+      return keys.map((key) => kept.get(key)?.value as T | undefined);
+    },
+
+    async mSet(entries) {
+      for (const { key, value, ttlSeconds } of entries) kept.set(key, { value }, { ttl: ttlSeconds * 1000 });
+    },
+
+    async writeThrough(key, value, save, ttlSeconds) {
+      const deleted = new Set<string>();
+      await forget([key]);
+      fetches.add(deleted);
+      try {
+        await save(value);
+        const alone = !deleted.has(key);
+        await forget([key]);
+        if (alone) kept.set(key, { value }, { ttl: ttlSeconds * 1000 });
+      } finally {
+        fetches.delete(deleted);
       }
+    },
+
+    async prefetch(entries) {
+      for (const { key, fetch, ttlSeconds } of entries) {
+        if (kept.has(key)) continue;
+        await mGetOrSet([key], async () => [await fetch()], ttlSeconds).catch(() => {});
+      }
+    },
+
+    delete: forget,
+    available: () => true,
+    async close() {
+      kept.clear();
     },
   };
 }

@@ -4,7 +4,9 @@ import initdbWasm from "@electric-sql/pglite/initdb.wasm" with { type: "file" };
 import bundleData from "@electric-sql/pglite/pglite.data" with { type: "file" };
 import postgresWasm from "@electric-sql/pglite/pglite.wasm" with { type: "file" };
 import { drizzle } from "drizzle-orm/pglite";
+import { cursorQuery } from "../../db/cursor.ts";
 import { checkpointBeyond, vacuum } from "../../db/maintenance.ts";
+import { transaction } from "../../db/transaction.ts";
 import preparedFolder from "../../node_modules/@electric-sql/pglite-prepopulatedfs/dist/prepopulatedfs.tgz" with {
   type: "file",
 };
@@ -51,7 +53,11 @@ export async function openPgliteDatabase(folder: DataFolder): Promise<Database> 
   const orm = drizzle(withPreparedStatements(client, () => requireRoom(folder.databasePath)) as PGlite);
   return {
     orm,
+    replica: orm,
     exclusive: true,
+    signals: { send: async () => {}, listen: () => {}, heard: () => true },
+    transaction: (work) => transaction(orm, work),
+    cursorQuery: (query, batchRows) => cursorQuery(orm, query, batchRows),
     maintain: () => vacuum(orm),
     boundRecovery: async () => {
       await checkpointBeyond(orm, walMaxBytes);

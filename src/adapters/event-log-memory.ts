@@ -67,7 +67,7 @@ export function createMemoryEventLog({
   }
 
   return {
-    async publish(events) {
+    async publishBuffered(events) {
       if (closed) return 0;
       let taken = 0;
       for (const event of events) {
@@ -82,7 +82,7 @@ export function createMemoryEventLog({
       return taken;
     },
 
-    consume(handle) {
+    async consume(handle) {
       handler = handle;
       for (const [priority, lane] of lanes) if (lane.waiting.length > 0) start(priority, lane);
     },
@@ -93,6 +93,8 @@ export function createMemoryEventLog({
         number
       >;
     },
+
+    fault: () => null,
 
     async close() {
       closed = true;

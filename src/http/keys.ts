@@ -78,7 +78,7 @@ const revoke = operation({
   async handle({ app, caller, params }) {
     const { project } = caller;
     const { id } = params;
-    const revoked = await app.db.orm.transaction(async (tx) => {
+    const revoked = await app.db.transaction(async (tx) => {
       await lockProject(tx, { project });
       const keys = await listKeys(tx, { project });
       if (!keys.filter(visibleTo(caller)).some((key) => key.id === id)) {

@@ -257,7 +257,7 @@ const cancel = operation({
   errors: ["notification_not_found", "not_cancellable"],
   async handle({ app, caller, params }) {
     const bounds = { ids: [params.id], first: params.id, last: params.id };
-    const stopped = await app.db.orm.transaction(async (tx) => {
+    const stopped = await app.db.transaction(async (tx) => {
       await lockNotifications(tx, bounds);
       const rows = await cancelNotification(tx, {
         id: params.id,

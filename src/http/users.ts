@@ -82,7 +82,7 @@ const erase = operation({
   errors: ["user_not_found"],
   async handle({ app, caller, params }) {
     const who = { projectId: caller.project_id, id: params.id };
-    const erased = await app.db.orm.transaction(async (tx) => {
+    const erased = await app.db.transaction(async (tx) => {
       const [counts] = await eraseUser(tx, { ...who, now: iso(app.clock.now()) });
       const ids = (await openNotificationIdsOf(tx, who)).map(({ id }) => id).sort();
       await closeNotifications(tx, { ids, first: ids[0] ?? noId, last: ids.at(-1) ?? noId });

@@ -122,7 +122,7 @@ async function flush(needs: Needs, submissions: Submission[]): Promise<(Receipt 
   for (const [priority, these] of Map.groupBy(stored, ({ priority }) => priority)) {
     telemetry.notificationsAccepted(priority, these.length);
   }
-  await log.publish(stored.filter(({ status }) => status === "pending").map(eventOf));
+  await log.publishBuffered(stored.filter(({ status }) => status === "pending").map(eventOf));
   return receipts;
 }
 
@@ -169,5 +169,15 @@ function eventOf({
   channels,
   expiresAtMs,
 }: NewNotification): NotificationEvent {
-  return { id, projectId, test, userId, priority, channels, scheduled: false, expiresAt: expiresAtMs };
+  return {
+    id,
+    projectId,
+    test,
+    userId,
+    priority,
+    channels,
+    scheduled: false,
+    expiresAt: expiresAtMs,
+    profileAt: null,
+  };
 }

@@ -68,7 +68,7 @@ async function write({ db, clock, telemetry }: Needs, batch: Recorded[]): Promis
   const startedMs = performance.now();
   const ids = [...new Set(batch.map(({ notificationId }) => notificationId))].sort();
   const bounds = { ids, first: ids[0] ?? "", last: ids.at(-1) ?? "" };
-  const closed = await db.orm.transaction(async (tx) => {
+  const closed = await db.transaction(async (tx) => {
     await lockNotifications(tx, bounds);
     await recordOutcomes(tx, { ...columnsOf(batch), ...bounds, now: iso(clock.now()) });
     return closeNotifications(tx, bounds);

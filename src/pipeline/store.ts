@@ -28,7 +28,7 @@ export async function insertSubmissions(
     );
     return submissions.map(() => ({ earlier: null, refused: new Map() }));
   }
-  return orm.transaction(async (tx) => {
+  return db.transaction(async (tx) => {
     const won = await claimKeys(tx, keyed, nowMs);
     const mine = submissions.filter(
       ({ idempotency }) => idempotency === null || won.has(nameOf(idempotency)),

@@ -145,7 +145,7 @@ async function publishPending(
     const newest = rows.at(-1);
     if (oldest === undefined || newest === undefined) break;
     if (next === from) mark = oldest.id;
-    const taken = await log.publish(rows.map(eventOf));
+    const taken = await log.publishBuffered(rows.map(eventOf));
     telemetry.swept("pending", taken);
     if (rows.length < pageMax || taken === 0) break;
     next = newest.id;
@@ -167,7 +167,7 @@ async function publishScheduled(
       db.orm,
       taken.map(({ notification_id }) => notification_id),
     );
-    telemetry.swept("scheduled", await log.publish(rows.map(eventOf)));
+    telemetry.swept("scheduled", await log.publishBuffered(rows.map(eventOf)));
   }
 }
 
@@ -228,5 +228,6 @@ function eventOf(row: PendingRow): NotificationEvent {
     channels: row.channels === null ? null : (row.channels.split(",") as Channel[]),
     scheduled: row.status === "scheduled",
     expiresAt: row.expires_at,
+    profileAt: null,
   };
 }

@@ -15,9 +15,10 @@ test("the memory event log holds no more than its capacity, and no event twice",
     channels: null,
     scheduled: false,
     expiresAt: null,
+    profileAt: null,
   }));
-  expect(await log.publish(events)).toBe(2);
-  expect(await log.publish(events)).toBe(0);
+  expect(await log.publishBuffered(events)).toBe(2);
+  expect(await log.publishBuffered(events)).toBe(0);
   expect(log.backlog().low).toBe(2);
   await log.close();
 });

@@ -14,6 +14,7 @@ const event = (priority: Priority = "normal"): NotificationEvent => ({
   channels: null,
   scheduled: false,
   expiresAt: null,
+  profileAt: null,
 });
 
 const idsOf = (events: NotificationEvent[]) => events.map(({ id }) => id);
@@ -33,7 +34,7 @@ export function eventLogContract(name: string, create: () => EventLog): void {
         handled.push(...idsOf(batch));
         underWay -= 1;
       });
-      expect(await log.publish(events)).toBe(events.length);
+      expect(await log.publishBuffered(events)).toBe(events.length);
       await eventually(() => handled.length >= events.length);
       expect(handled).toEqual(idsOf(events));
       await log.close();
@@ -47,8 +48,8 @@ export function eventLogContract(name: string, create: () => EventLog): void {
         if (lane === "low") await stuck.promise;
         handled.push(lane);
       });
-      await log.publish([event("low")]);
-      await log.publish([event("critical")]);
+      await log.publishBuffered([event("low")]);
+      await log.publishBuffered([event("critical")]);
       await eventually(() => handled.includes("critical"));
       expect(handled).toEqual(["critical"]);
       stuck.resolve();
@@ -64,7 +65,7 @@ export function eventLogContract(name: string, create: () => EventLog): void {
         batches.push(idsOf(batch));
         if (batches.length === 1) throw new Error("the database is away");
       });
-      await log.publish(events);
+      await log.publishBuffered(events);
       await eventually(() => batches.length === 2);
       expect(batches[1]).toEqual(idsOf(events));
       await log.close();
@@ -78,7 +79,7 @@ export function eventLogContract(name: string, create: () => EventLog): void {
         await going.promise;
         finished = true;
       });
-      await log.publish([event("high")]);
+      await log.publishBuffered([event("high")]);
       expect(log.backlog()).toEqual({ critical: 0, high: 1, normal: 0, low: 0 });
       const closed = log.close();
       going.resolve();

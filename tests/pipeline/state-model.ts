@@ -70,8 +70,8 @@ export async function startModel(world: World) {
   const inHand: ClaimedRow[] = [];
   let full = false;
 
-  const log: Pick<EventLog, "publish"> = {
-    publish: async (events) => published.push(...events),
+  const log: Pick<EventLog, "publishBuffered"> = {
+    publishBuffered: async (events) => published.push(...events),
   };
   const deliver: Pick<Deliver, "offer" | "room" | "fullChannels" | "reachable"> = {
     offer: () => {},

@@ -1,0 +1,26 @@
+import { type SQL, sql } from "drizzle-orm";
+import { type Drizzle, rowsOf } from "./statement.ts";
+
+let opened = 0;
+
+/**
+ * The guide's `cursorQuery`: the rows of a query, `batchRows` at a time. The cursor is held beyond its transaction (`with
+ * hold`), so that a slow reader keeps neither a transaction open nor the embedded database's one connection.
+ * To be run on one connection.
+ */
+export async function* cursorQuery<Row>(db: Drizzle, query: SQL, batchRows: number): AsyncGenerator<Row[]> {
+  opened += 1;
+  const name = sql.raw(`carillon_cursor_${opened}`);
+  await db.execute(sql`declare ${name} no scroll cursor with hold for ${query}`);
+  try {
+    for (;;) {
+      const rows = rowsOf<Row>(
+        await db.execute(sql`fetch forward ${sql.raw(String(batchRows))} from ${name}`),
+      );
+      if (rows.length > 0) yield rows;
+      if (rows.length < batchRows) return;
+    }
+  } finally {
+    await db.execute(sql`close ${name}`);
+  }
+}
