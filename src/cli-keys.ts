@@ -2,11 +2,11 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { z } from "zod";
 import { isId } from "../db/id.ts";
 import { countAdminKeys, listKeys, revokeKey } from "../db/queries/keys.ts";
-import { inspectData, withDatabase } from "./app.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { StartError } from "./errors.ts";
 import { keyInput } from "./http/schemas.ts";
 import { viewOfKey } from "./http/views.ts";
+import { inspectData, withDatabase } from "./parts.ts";
 import { createKey, defaultProject, type NewKey } from "./pipeline/keys.ts";
 import { iso } from "./pipeline/time.ts";
 

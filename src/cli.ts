@@ -3,13 +3,13 @@ import { Command, CommanderError } from "commander";
 import { failureOf } from "../db/failure.ts";
 import { newestVersion } from "../db/migrate.ts";
 import packageJson from "../package.json" with { type: "json" };
-import { withDatabase } from "./app.ts";
 import { addDoctorCommand } from "./cli-doctor.ts";
 import { addKeysCommand } from "./cli-keys.ts";
 import { addSendCommand } from "./cli-send.ts";
 import { addSettingsCommand, settingsHelp } from "./cli-settings.ts";
 import { loadConfig } from "./config.ts";
 import { ClientError, StartError } from "./errors.ts";
+import { withDatabase } from "./parts.ts";
 import { startService } from "./serve.ts";
 
 const failed = 1;

@@ -157,7 +157,7 @@ export const kafkaSettings = {
     default: null,
     unit: "threads",
     sentence:
-      "Threads that consume Kafka, plan and send: if not set, one less than the cores. Without Kafka, or with the embedded database, the main thread does it.",
-    schema: integer(1, 64),
+      "Threads that consume Kafka, plan and send: if not set, one less than the cores, but one. Without Kafka, with the embedded database, or with 0, the main thread does it.",
+    schema: integer(0, 64),
   }),
 };

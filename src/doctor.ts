@@ -1,7 +1,7 @@
 import { accessSync, constants, statfsSync, statSync } from "node:fs";
 import { newestVersion } from "../db/migrate.ts";
-import { inspectData, providersOf } from "./app.ts";
 import { type Config, readConfig, settings } from "./config.ts";
+import { inspectData, providersOf } from "./parts.ts";
 import { listenFault } from "./serve.ts";
 import { nearestName } from "./spelling.ts";
 

@@ -25,8 +25,10 @@ export const catalogue = {
   unsupported_media_type: { status: 415, title: "The body must be application/json" },
   validation_failed: { status: 422, title: "Some of what was sent is not valid" },
   idempotency_mismatch: { status: 422, title: "This Idempotency-Key was used for another request" },
+  rate_limited: { status: 429, title: "This API key made too many requests" },
   internal_error: { status: 500, title: "Something went wrong on our side" },
   database_unavailable: { status: 503, title: "The database does not answer" },
+  rate_limit_unavailable: { status: 503, title: "The rate limit cannot be checked" },
   shutting_down: { status: 503, title: "The service is stopping" },
   storage_full: { status: 507, title: "There is no room left to store this" },
 } as const satisfies Record<string, { status: number; title: string }>;

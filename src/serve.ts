@@ -1,7 +1,8 @@
-import { type App, createApp, externalChannels } from "./app.ts";
+import { type App, createApp } from "./app.ts";
 import type { Config } from "./config.ts";
 import { StartError } from "./errors.ts";
 import { createServer } from "./http/server.ts";
+import { externalChannels } from "./parts.ts";
 import { ensureAdminKey } from "./pipeline/keys.ts";
 
 /** How long a connection may be silent before it is closed, in seconds (the guide's keep-alive is 65 s). */

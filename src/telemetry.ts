@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Channel, OutcomeKind, Priority } from "./channels/channel.ts";
 
 /**
@@ -16,6 +16,10 @@ export type Stage = "accept" | "dispatch" | "deliver" | "record" | "sweep" | "ht
 
 export type Telemetry = ReturnType<typeof createTelemetry>;
 
+/** Of the process as a whole, once: they are not added up over threads. */
+const ofProcess = new Registry();
+collectDefaultMetrics({ register: ofProcess });
+
 /** How a request's or a stage's time spreads, in seconds. */
 const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const acceptToSentBuckets = [
@@ -25,7 +29,6 @@ const rowsBuckets = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000];
 
 export function createTelemetry({ level, write = console.error }: { level: Level; write?: Write }) {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
   const registers = [registry];
 
   const requests = new Histogram({
@@ -80,6 +83,17 @@ export function createTelemetry({ level, write = console.error }: { level: Level
     labelNames: ["kind"],
     registers,
   });
+  const oldestDueSeconds = new Gauge({
+    name: "carillon_due_oldest_seconds",
+    help: "For how long the oldest due row that the last round of the sweep found had waited",
+    aggregator: "max",
+    registers,
+  });
+  const workerRestarts = new Counter({
+    name: "carillon_worker_restarts_total",
+    help: "Workers that ended by themselves and were started again",
+    registers,
+  });
   const errors = new Counter({
     name: "carillon_errors_total",
     help: "Errors of our own, by stage",
@@ -95,6 +109,14 @@ export function createTelemetry({ level, write = console.error }: { level: Level
   return {
     registry,
     log,
+
+    /** All metrics as Prometheus reads them, those of other threads added to this one's. */
+    async metrics(others: object[][]): Promise<string> {
+      const own = await registry.getMetricsAsJSON();
+      const ofThreads = AggregatorRegistry.aggregate([own, ...others]);
+      return `${await ofProcess.metrics()}${await ofThreads.metrics()}`;
+    },
+    contentType: registry.contentType,
 
     requestFinished(method: string, route: string, status: number, ms: number, requestId: string): void {
       requests.observe({ method, route, status }, ms / 1000);
@@ -128,6 +150,15 @@ export function createTelemetry({ level, write = console.error }: { level: Level
       if (count === 0) return;
       swept.inc({ kind }, count);
       if (kind === "lease") log("warn", "took over deliveries that a stopped process had begun", { count });
+    },
+
+    workerEnded(index: number, why: string, restartMs: number): void {
+      workerRestarts.inc();
+      log("error", "a worker ended and is started again", { worker: index, error: why, wait_ms: restartMs });
+    },
+
+    oldestDue(seconds: number): void {
+      oldestDueSeconds.set(seconds);
     },
 
     /** An error nobody but the operator can do something about; logged whole. */

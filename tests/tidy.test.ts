@@ -32,7 +32,7 @@ const parts: { part: string; path: RegExp; imports: string[] }[] = [
   },
   {
     part: "app",
-    path: /^src\/(app|parts)\.ts$/,
+    path: /^src\/(app|parts|worker-pool)\.ts$/,
     imports: ["adapters", "http", "pipeline", "channels", "config", "db", "open"],
   },
   // The words of the product, the errors, what is logged and counted, and the ports.

@@ -198,9 +198,11 @@ export const recordOutcomes = statement<
     select notification_id, channel, status from moved`,
 );
 
-/** A dead letter is sent again, from the start of its retry schedule. Gives nothing where it was no dead letter. */
+/**
+ * A dead letter is due again now, at the start of its retry schedule. Gives nothing where it was no dead letter.
+ */
 export const replayDelivery = statement<
-  { projectId: string; notificationId: string; channel: string; now: string; leaseUntil: string },
+  { projectId: string; notificationId: string; channel: string; now: string },
   { priority: Priority }
 >(
   "replayDelivery",
@@ -213,11 +215,11 @@ export const replayDelivery = statement<
     ), unburied as (
       delete from dead_letters l using raised r
       where l.project_id = r.project_id and l.notification_id = r.notification_id and l.channel = r.channel
-    ), leased as (
+    ), due_again as (
       insert into due (notification_id, channel, priority, at, leased)
-      select notification_id, channel, priority, ${p("leaseUntil")}::timestamptz, true
+      select notification_id, channel, priority, ${p("now")}::timestamptz, false
       from raised join notifications on id = notification_id
-      on conflict (notification_id, channel) do update set at = excluded.at, leased = true
+      on conflict (notification_id, channel) do update set at = excluded.at, leased = false
     ), reopened as (
       update notifications n set status = 'processing', reason = null from raised r where n.id = r.notification_id
       returning n.priority

@@ -18,32 +18,56 @@ export interface ProfileColumns {
   now: string;
 }
 
-const givenProfiles = sql`
-  insert into users as u
-    (project_id, id, email, phone, webhook_url, name, locale, timezone, created_at, updated_at)
-  select t.*, ${p("now")}::timestamptz, ${p("now")}::timestamptz
-  from unnest(${p("projectIds")}::uuid[], ${p("ids")}::text[], ${p("emails")}::text[], ${p("phones")}::text[],
-    ${p("webhookUrls")}::text[], ${p("names")}::text[], ${p("locales")}::text[], ${p("timezones")}::text[]) as t
-    (project_id, id, email, phone, webhook_url, name, locale, timezone)
-  order by t.project_id, t.id
-  on conflict (project_id, id) do update set`;
+const given = sql`
+  select t.* from unnest(${p("projectIds")}::uuid[], ${p("ids")}::text[], ${p("emails")}::text[],
+    ${p("phones")}::text[], ${p("webhookUrls")}::text[], ${p("names")}::text[], ${p("locales")}::text[],
+    ${p("timezones")}::text[]) as t (project_id, id, email, phone, webhook_url, name, locale, timezone)
+  order by t.project_id, t.id`;
 
-/** The profiles that came inline with notifications: a field that was not given keeps its value. */
-export const mergeUsers = statement<ProfileColumns & Record<string, unknown>>(
+const columns = sql.raw("project_id, id, email, phone, webhook_url, name, locale, timezone");
+
+/**
+ * The profiles that came inline with notifications: a field that was not given keeps its value. A profile that says nothing new
+ * is not written. Gives when each was last changed, and whether that was now.
+ */
+export const mergeUsers = statement<
+  ProfileColumns & Record<string, unknown>,
+  { project_id: string; id: string; changed: boolean; changed_at: number }
+>(
   "mergeUsers",
-  sql`${givenProfiles}
-    email = coalesce(excluded.email, u.email), phone = coalesce(excluded.phone, u.phone),
-    webhook_url = coalesce(excluded.webhook_url, u.webhook_url), name = coalesce(excluded.name, u.name),
-    locale = coalesce(excluded.locale, u.locale), timezone = coalesce(excluded.timezone, u.timezone),
-    updated_at = excluded.updated_at`,
+  sql`
+    with given as (${given}), written as (
+      insert into users as u (${columns}, created_at, updated_at)
+      select given.*, ${p("now")}::timestamptz, ${p("now")}::timestamptz from given
+      on conflict (project_id, id) do update set
+        email = coalesce(excluded.email, u.email), phone = coalesce(excluded.phone, u.phone),
+        webhook_url = coalesce(excluded.webhook_url, u.webhook_url), name = coalesce(excluded.name, u.name),
+        locale = coalesce(excluded.locale, u.locale), timezone = coalesce(excluded.timezone, u.timezone),
+        updated_at = excluded.updated_at
+      where (coalesce(excluded.email, u.email), coalesce(excluded.phone, u.phone),
+          coalesce(excluded.webhook_url, u.webhook_url), coalesce(excluded.name, u.name),
+          coalesce(excluded.locale, u.locale), coalesce(excluded.timezone, u.timezone))
+        is distinct from (u.email, u.phone, u.webhook_url, u.name, u.locale, u.timezone)
+      returning project_id, id
+    )
+    select given.project_id, given.id, written.id is not null as changed,
+      (extract(epoch from case when written.id is null then known.updated_at else ${p("now")}::timestamptz end)
+        * 1000)::float8 as changed_at
+    from given
+    left join written on written.project_id = given.project_id and written.id = given.id
+    left join users known on known.project_id = given.project_id and known.id = given.id`,
 );
 
-/** Profiles as a whole: a field that was not given is emptied. */
+/** A profile as a whole: a field that was not given is emptied. */
 export const replaceUsers = statement<ProfileColumns & Record<string, unknown>>(
   "replaceUsers",
-  sql`${givenProfiles}
-    email = excluded.email, phone = excluded.phone, webhook_url = excluded.webhook_url, name = excluded.name,
-    locale = excluded.locale, timezone = excluded.timezone, updated_at = excluded.updated_at`,
+  sql`
+    insert into users as u (${columns}, created_at, updated_at)
+    select given.*, ${p("now")}::timestamptz, ${p("now")}::timestamptz from (${given}) given
+    on conflict (project_id, id) do update set
+      email = excluded.email, phone = excluded.phone, webhook_url = excluded.webhook_url,
+      name = excluded.name, locale = excluded.locale, timezone = excluded.timezone,
+      updated_at = excluded.updated_at`,
 );
 
 const getUserById = prepared((db) =>
@@ -74,11 +98,14 @@ export const getUsers = statement<
     name: string | null;
     locale: string | null;
     timezone: string | null;
+    /** Milliseconds since the epoch. */
+    changed_at: number;
   }
 >(
   "getUsers",
   sql`
-    select u.project_id, u.id, email, phone, webhook_url, name, locale, timezone
+    select u.project_id, u.id, email, phone, webhook_url, name, locale, timezone,
+      (extract(epoch from updated_at) * 1000)::float8 as changed_at
     from unnest(${p("projectIds")}::uuid[], ${p("ids")}::text[]) as t (project_id, id)
     join users u on u.project_id = t.project_id and u.id = t.id`,
 );

@@ -72,10 +72,11 @@ export function createMemoryEventLog({
       let taken = 0;
       for (const event of events) {
         const lane = laneOf(event.priority);
-        if (lane.held.has(event.id)) continue;
-        if (lane.held.size >= laneCapacity) continue;
-        lane.held.add(event.id);
-        lane.waiting.push(event);
+        if (!lane.held.has(event.id)) {
+          if (lane.held.size >= laneCapacity) continue;
+          lane.held.add(event.id);
+          lane.waiting.push(event);
+        }
         taken += 1;
       }
       for (const [priority, lane] of lanes) if (lane.waiting.length > 0) start(priority, lane);

@@ -3,7 +3,6 @@ import { deliveryIdOf, parseDeliveryId } from "../../db/id.ts";
 import { replayDelivery } from "../../db/queries/deliveries.ts";
 import { getNotification } from "../../db/queries/notifications.ts";
 import { listDeliveries, timelineOf } from "../../db/queries/timelines.ts";
-import type { ExternalChannel } from "../channels/channel.ts";
 import { ClientError } from "../errors.ts";
 import { iso } from "../pipeline/time.ts";
 import { pageFrom, pageReply } from "./cursor.ts";
@@ -72,13 +71,11 @@ const replay = operation({
     const { orm } = app.db;
     const owner = await getNotification(orm, { id: notificationId, projectId: caller.project_id });
     if (owner === undefined) throw missing;
-    const nowMs = app.clock.now();
     const [raised] = await replayDelivery(orm, {
       projectId: caller.project_id,
       notificationId,
       channel: found.channel,
-      now: iso(nowMs),
-      leaseUntil: iso(nowMs + app.config.leaseMs),
+      now: iso(app.clock.now()),
     });
     const timeline = await timelineOf(orm, notificationId);
     const view = viewOfDeliveries(timeline).find(({ channel }) => channel === found.channel);
@@ -89,7 +86,7 @@ const replay = operation({
         `This delivery is ${view.status}; only a failed one can be sent again.`,
       );
     }
-    app.deliver.offer(found.channel as ExternalChannel, raised.priority, [notificationId]);
+    app.wake();
     return { data: view };
   },
 });

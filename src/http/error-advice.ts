@@ -29,9 +29,11 @@ export const errorAdvice: Record<ErrorCode, string> = {
   validation_failed:
     "Each entry of `errors` points at what is wrong, in the body (`pointer`) or in the address (`parameter`). Correct it; repeating it as it is changes nothing.",
   idempotency_mismatch: "A key stands for one request, to the byte. Use a new key for a new request.",
+  rate_limited: "Wait for the seconds in `Retry-After`. A bulk request counts once, whatever it holds.",
   internal_error:
     "Repeat the request with the same Idempotency-Key. If it stays, report it with its `request_id`.",
   database_unavailable: "Repeat the request in a moment, with the same Idempotency-Key.",
+  rate_limit_unavailable: "Wait for the seconds in `Retry-After`, then repeat the request.",
   shutting_down: "Repeat the request: another process takes it.",
   storage_full:
     "Nothing of the request was stored. Repeat it once there is room; the operator has to make it.",

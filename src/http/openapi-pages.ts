@@ -14,7 +14,11 @@ const statusAnswer = (description: string, example: Json, headers: Json = {}): J
           data: {
             type: "object",
             required: ["status"],
-            properties: { status: { type: "string" }, missing: { type: "string" } },
+            properties: {
+              status: { type: "string" },
+              missing: { type: "string" },
+              degraded: { type: "array", items: { type: "string" } },
+            },
           },
         },
       },
@@ -51,7 +55,10 @@ export const pagePaths: Record<string, Json> = Object.fromEntries([
     200: statusAnswer("It does", { status: "alive" }),
   }),
   page("/readyz", "getReadiness", "Whether requests can be taken", {
-    200: statusAnswer("They can", { status: "ready" }),
+    200: statusAnswer("They can; `degraded` names what is slower or later meanwhile", {
+      status: "ready",
+      degraded: [],
+    }),
     503: statusAnswer(
       "Not now",
       { status: "not_ready", missing: "database" },

@@ -31,18 +31,28 @@ export const problemSchema = {
   },
 };
 
+const retryAfter = {
+  "Retry-After": { description: "Seconds to wait", schema: { type: "string", pattern: "^[0-9]+$" } },
+};
+
+/** draft-ietf-httpapi-ratelimit-headers-10; not sent where there is no limit. */
+export const rateLimitHeaders = {
+  "RateLimit-Policy": {
+    description: "The key's quota, and its window in seconds",
+    schema: { type: "string" },
+  },
+  RateLimit: { description: "What is left, and seconds until there is more", schema: { type: "string" } },
+};
+
 /** Headers that come with a status, whatever its code. */
 const headersOf: Record<number, Json> = {
   401: {
     "WWW-Authenticate": { description: "The challenge (RFC 9110 §11.6.1)", schema: { type: "string" } },
   },
   405: { Allow: { description: "The methods that are taken", schema: { type: "string" } } },
-  503: {
-    "Retry-After": { description: "Seconds to wait", schema: { type: "string", pattern: "^[0-9]+$" } },
-  },
-  507: {
-    "Retry-After": { description: "Seconds to wait", schema: { type: "string", pattern: "^[0-9]+$" } },
-  },
+  429: { ...retryAfter, ...rateLimitHeaders },
+  503: retryAfter,
+  507: retryAfter,
 };
 
 export const requestIdHeader = {

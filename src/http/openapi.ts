@@ -1,7 +1,13 @@
 import { z } from "zod";
 import type { ErrorCode } from "../errors.ts";
 import { pagePaths } from "./openapi-pages.ts";
-import { problemExamples, problemResponses, problemSchema, requestIdHeader } from "./openapi-problems.ts";
+import {
+  problemExamples,
+  problemResponses,
+  problemSchema,
+  rateLimitHeaders,
+  requestIdHeader,
+} from "./openapi-problems.ts";
 import type { Operation } from "./operation.ts";
 
 type Json = Record<string, unknown>;
@@ -15,7 +21,10 @@ const everywhere: ErrorCode[] = [
   "method_not_allowed",
   // Any call refuses a parameter that it does not know.
   "validation_failed",
+  "rate_limited",
   "internal_error",
+  "rate_limit_unavailable",
+  "database_unavailable",
   "shutting_down",
 ];
 const withBody: ErrorCode[] = ["malformed_json", "json_too_deep", "body_too_large", "unsupported_media_type"];
@@ -144,7 +153,11 @@ function successOf({ answer, list, examples, idempotent }: Operation, components
   const replayed = { description: "`true` on a repetition", schema: { type: "string", enum: ["true"] } };
   return {
     description: "Done",
-    headers: { ...requestIdHeader, ...(idempotent ? { "Idempotency-Replayed": replayed } : {}) },
+    headers: {
+      ...requestIdHeader,
+      ...rateLimitHeaders,
+      ...(idempotent ? { "Idempotency-Replayed": replayed } : {}),
+    },
     content: {
       "application/json": {
         schema: {

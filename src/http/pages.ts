@@ -30,7 +30,6 @@ export function pagesOf(app: App, operations: Operation[]): Page[] {
   const description = openApiOf(operations);
   const descriptionText = JSON.stringify(description);
   const docs = docsPage(description);
-  const { registry } = app.telemetry;
 
   const pages: Page[] = [
     { path: "/", handle: (context) => context.redirect("/docs") },
@@ -39,7 +38,9 @@ export function pagesOf(app: App, operations: Operation[]): Page[] {
     {
       path: "/metrics",
       handle: async (context) =>
-        context.body(await registry.metrics(), 200, { "content-type": registry.contentType }),
+        context.body(await app.telemetry.metrics(await app.work.metrics()), 200, {
+          "content-type": app.telemetry.contentType,
+        }),
     },
     {
       path: "/openapi.json",
@@ -55,10 +56,17 @@ export function pagesOf(app: App, operations: Operation[]): Page[] {
   return app.dev ? [...pages, { path: "/sandbox", handle: (context) => sandbox(app, context) }] : pages;
 }
 
+/** Without its database it cannot serve; without its cache or event log it can, later or slower. */
 async function readiness(app: App, context: Context<Env>): Promise<Response> {
   const missing = app.stopping ? "stopping" : (await databaseAnswers(app)) ? null : "database";
-  if (missing === null) return context.json({ data: { status: "ready" } });
-  return context.json({ data: { status: "not_ready", missing } }, 503, { "retry-after": "1" });
+  if (missing !== null) {
+    return context.json({ data: { status: "not_ready", missing } }, 503, { "retry-after": "1" });
+  }
+  const degraded = [
+    ...(app.cache.available() ? [] : ["cache"]),
+    ...(app.log.fault() === null ? [] : ["event log"]),
+  ];
+  return context.json({ data: { status: "ready", degraded } });
 }
 
 async function databaseAnswers({ db }: App): Promise<boolean> {

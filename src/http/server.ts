@@ -15,6 +15,7 @@ import type { Call, Operation, Reply } from "./operation.ts";
 import { pagesOf } from "./pages.ts";
 import { pathOf, queryOf } from "./parameters.ts";
 import { faultsOf, type Place, problemResponse, validationError } from "./problem.ts";
+import { countRequest } from "./rate-limit.ts";
 import { sandboxOperations } from "./sandbox.ts";
 import { userOperations } from "./users.ts";
 
@@ -123,7 +124,15 @@ const honoPath = (path: string) => path.replaceAll(/\{(\w+)\}/g, ":$1");
 
 function clientErrorOf(error: unknown): ClientError | null {
   if (error instanceof ClientError) return error;
-  if (failureOf(error) !== "full") return null;
+  const failure = failureOf(error);
+  if (failure === "unreachable") {
+    return new ClientError(
+      "database_unavailable",
+      "The database does not answer. Whether this request was stored is not known; repeat it with its Idempotency-Key.",
+      { cause: error, headers: { "retry-after": "1" } },
+    );
+  }
+  if (failure !== "full") return null;
   return new ClientError(
     "storage_full",
     "The disk that holds the data is full. Nothing of this request was stored; repeat it once there is room.",
@@ -147,6 +156,7 @@ async function answer(app: App, operation: Operation, context: Context<Env>): Pr
   }
   const request = context.req.raw;
   const caller = await authorise(app, request, operation.scope);
+  const limits = await countRequest(app, caller.id);
   const params = parse(operation.params ?? nothing, pathOf(context), { in: "parameter" });
   const query = parse(operation.query ?? nothing, queryOf(request), { in: "parameter" });
   const { body, idempotency } = await bodyOf(app, operation, context);
@@ -155,7 +165,9 @@ async function answer(app: App, operation: Operation, context: Context<Env>): Pr
     never,
     never
   >);
-  return responseOf(operation, reply);
+  const response = responseOf(operation, reply);
+  for (const [name, value] of Object.entries(limits)) response.headers.set(name, value);
+  return response;
 }
 
 const nothing = z.strictObject({});

@@ -3,7 +3,7 @@ import { closeNotifications } from "../../db/queries/notifications.ts";
 import { eraseUser, getUser, openNotificationIdsOf, replaceUsers } from "../../db/queries/users.ts";
 import type { App } from "../app.ts";
 import { ClientError } from "../errors.ts";
-import { forgetProfiles, profileColumns } from "../pipeline/profiles.ts";
+import { forgetProfiles, type KnownProfile, profileColumns, profileKeyOf } from "../pipeline/profiles.ts";
 import { iso } from "../pipeline/time.ts";
 import * as examples from "./examples.ts";
 import { privateFaults, profileOf } from "./intake.ts";
@@ -34,8 +34,13 @@ const put = operation({
     });
     if (faults.length > 0) throw validationError(faults);
     const projectId = caller.project_id;
-    await replaceUsers(app.db.orm, profileColumns([{ projectId, profile }], app.clock.now()));
-    await forgetProfiles(app, [{ projectId, userId: params.id }]);
+    const nowMs = app.clock.now();
+    await app.cache.writeThrough<KnownProfile>(
+      profileKeyOf({ projectId, userId: params.id }),
+      { profile, changedAt: nowMs },
+      () => replaceUsers(app.db.orm, profileColumns([{ projectId, profile }], nowMs)),
+      app.config.cachePreferencesTtlSeconds,
+    );
     return { data: await userOf(app, projectId, params.id) };
   },
 });

@@ -4,7 +4,7 @@ import { ClientError } from "../errors.ts";
 import type { Cache, Clock, Database, EventLog, NotificationEvent } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { type Batcher, createBatcher } from "./batch.ts";
-import { forgetProfiles } from "./profiles.ts";
+import { profileKeyOf } from "./profiles.ts";
 import { insertSubmissions } from "./store.ts";
 
 /** A valid notification with its id, about to be stored. Times in milliseconds since the epoch. */
@@ -50,6 +50,8 @@ export interface Receipt {
   earlier: EarlierRequest | null;
   /** What the database refused, by notification id. Their neighbours are stored. */
   refused: Map<string, Error>;
+  /** Of the profiles that came along: when each was last changed, and whether that was now. By `profileKeyOf`. */
+  profiles: Map<string, { changed: boolean; changedAt: number }>;
 }
 
 export interface Accept {
@@ -108,22 +110,33 @@ export function createAccept(needs: Needs): Accept {
 
 /** Store, then publish: the event log carries what the database already remembers. */
 async function flush(needs: Needs, submissions: Submission[]): Promise<(Receipt | Error)[]> {
-  const { telemetry, log } = needs;
+  const { telemetry, log, cache } = needs;
   const startedMs = performance.now();
   const receipts = await store(needs, submissions);
+  const changed = new Set<string>();
   const stored = submissions.flatMap(({ notifications }, index) => {
     const receipt = receipts[index];
     if (receipt === undefined || receipt instanceof Error || receipt.earlier !== null) return [];
-    return notifications.filter(({ id }) => !receipt.refused.has(id));
+    for (const [key, profile] of receipt.profiles) if (profile.changed) changed.add(key);
+    return notifications
+      .filter(({ id }) => !receipt.refused.has(id))
+      .map((notification) => ({ notification, profileAt: profileAtOf(notification, receipt) }));
   });
   telemetry.flushed("accept", stored.length, performance.now() - startedMs);
-  const inline = stored.filter(({ profile }) => profile !== null);
-  if (inline.length > 0) await forgetProfiles(needs, inline);
-  for (const [priority, these] of Map.groupBy(stored, ({ priority }) => priority)) {
+  if (changed.size > 0) await cache.delete([...changed]);
+  for (const [priority, these] of Map.groupBy(stored, ({ notification }) => notification.priority)) {
     telemetry.notificationsAccepted(priority, these.length);
   }
-  await log.publishBuffered(stored.filter(({ status }) => status === "pending").map(eventOf));
+  await log.publishBuffered(
+    stored
+      .filter(({ notification }) => notification.status === "pending")
+      .map(({ notification, profileAt }) => eventOf(notification, profileAt)),
+  );
   return receipts;
+}
+
+function profileAtOf({ profile, projectId, userId }: NewNotification, { profiles }: Receipt): number | null {
+  return profile === null ? null : (profiles.get(profileKeyOf({ projectId, userId }))?.changedAt ?? null);
 }
 
 async function store(needs: Needs, submissions: Submission[]): Promise<(Receipt | Error)[]> {
@@ -153,22 +166,19 @@ async function storeApart(
   needs.telemetry.failed("accept", error);
   if (only.notifications.length <= 1 || only.idempotency !== null) return [error];
   const refused = new Map<string, Error>();
+  const profiles: Receipt["profiles"] = new Map();
   for (const notification of only.notifications) {
     const [receipt] = await store(needs, [{ notifications: [notification], idempotency: null }]);
     if (receipt instanceof Error) refused.set(notification.id, receipt);
+    else for (const [key, profile] of receipt?.profiles ?? []) profiles.set(key, profile);
   }
-  return [{ earlier: null, refused }];
+  return [{ earlier: null, refused, profiles }];
 }
 
-function eventOf({
-  id,
-  projectId,
-  test,
-  userId,
-  priority,
-  channels,
-  expiresAtMs,
-}: NewNotification): NotificationEvent {
+function eventOf(
+  { id, projectId, test, userId, priority, channels, expiresAtMs }: NewNotification,
+  profileAt: number | null,
+): NotificationEvent {
   return {
     id,
     projectId,
@@ -178,6 +188,6 @@ function eventOf({
     channels,
     scheduled: false,
     expiresAt: expiresAtMs,
-    profileAt: null,
+    profileAt,
   };
 }

@@ -42,6 +42,7 @@ interface Needs {
   testProvider: Provider;
   retrySchedule: readonly number[];
   leaseMs: number;
+  cachePreferencesTtlSeconds: number;
   /** Sends under way at the same time, a channel. */
   concurrency: Record<ExternalChannel, number>;
   /** After how long an attempt counts as ambiguous even if its provider never settles. */

@@ -15,6 +15,7 @@ interface Needs {
   telemetry: Telemetry;
   deliver: Deliver;
   leaseMs: number;
+  cachePreferencesTtlSeconds: number;
 }
 
 type Planned = { event: NotificationEvent; decisions: Decision[] };

@@ -4,42 +4,77 @@ import type { Cache, Database } from "../ports.ts";
 import { bareProfile } from "./plan.ts";
 import { iso } from "./time.ts";
 
-/** How long a profile is remembered; a change through this process is seen at once. */
-const profileTtlSeconds = 3600;
-
 export interface UserRef {
   projectId: string;
   userId: string;
 }
 
-const keyOf = ({ projectId, userId }: UserRef) => `user:${projectId}:${userId}`;
+/** A profile as it is cached. */
+export interface KnownProfile {
+  profile: Profile;
+  /** When it was last changed, in milliseconds since the epoch. */
+  changedAt: number;
+}
+
+interface Needs {
+  cache: Cache;
+  db: Database;
+  /** How long a profile is remembered. */
+  cachePreferencesTtlSeconds: number;
+}
+
+export const profileKeyOf = ({ projectId, userId }: UserRef) => `user:${projectId}:${userId}`;
 const projectIdLength = 36;
 const refOf = (key: string): UserRef => {
   const rest = key.slice("user:".length);
   return { projectId: rest.slice(0, projectIdLength), userId: rest.slice(projectIdLength + 1) };
 };
 
-/** One profile a reference, in order, by one multi-get and at most one query; users nobody described are bare. */
+/**
+ * One profile a reference, in order, by one multi-get and at most one query; users nobody described are bare.
+ * Where a reference says since when its profile is at least as it is (`profileAt`), an older one that is
+ * still cached, here or in a cache that heard of the change too late, is fetched anew.
+ */
 export async function loadProfiles(
-  { cache, db }: { cache: Cache; db: Database },
-  refs: UserRef[],
+  needs: Needs,
+  refs: (UserRef & { profileAt?: number | null })[],
 ): Promise<Profile[]> {
-  const keys = [...new Set(refs.map(keyOf))];
-  const profiles = await cache.mGetOrSet(keys, (missing) => fetchProfiles(db, missing), profileTtlSeconds);
-  const byKey = new Map(keys.map((key, index) => [key, profiles[index]]));
-  return refs.map((ref) => byKey.get(keyOf(ref)) ?? bareProfile(ref.userId));
+  const keys = [...new Set(refs.map(profileKeyOf))];
+  const known = await fromCache(needs, keys);
+  const stale = new Set<string>();
+  for (const ref of refs) {
+    const key = profileKeyOf(ref);
+    if (ref.profileAt != null && (known.get(key)?.changedAt ?? 0) < ref.profileAt) stale.add(key);
+  }
+  if (stale.size > 0) {
+    await needs.cache.delete([...stale]);
+    for (const [key, profile] of await fromCache(needs, [...stale])) known.set(key, profile);
+  }
+  return refs.map((ref) => known.get(profileKeyOf(ref))?.profile ?? bareProfile(ref.userId));
 }
 
-async function fetchProfiles(db: Database, keys: string[]): Promise<(Profile | null)[]> {
+async function fromCache(
+  { cache, db, cachePreferencesTtlSeconds }: Needs,
+  keys: string[],
+): Promise<Map<string, KnownProfile | null>> {
+  const found = await cache.mGetOrSet(
+    keys,
+    (missing) => fetchProfiles(db, missing),
+    cachePreferencesTtlSeconds,
+  );
+  return new Map(keys.map((key, index) => [key, found[index] ?? null]));
+}
+
+async function fetchProfiles(db: Database, keys: string[]): Promise<(KnownProfile | null)[]> {
   const refs = keys.map(refOf);
   const rows = await getUsers(db.orm, {
     projectIds: refs.map(({ projectId }) => projectId),
     ids: refs.map(({ userId }) => userId),
   });
   const found = new Map(
-    rows.map(({ project_id, webhook_url, ...rest }) => [
-      keyOf({ projectId: project_id, userId: rest.id }),
-      { ...rest, webhookUrl: webhook_url },
+    rows.map(({ project_id, webhook_url, changed_at, ...rest }) => [
+      profileKeyOf({ projectId: project_id, userId: rest.id }),
+      { profile: { ...rest, webhookUrl: webhook_url }, changedAt: changed_at },
     ]),
   );
   return keys.map((key) => found.get(key) ?? null);
@@ -47,7 +82,7 @@ async function fetchProfiles(db: Database, keys: string[]): Promise<(Profile | n
 
 /** To be called after each change of a profile was committed. */
 export function forgetProfiles({ cache }: { cache: Cache }, refs: UserRef[]): Promise<void> {
-  return cache.delete(refs.map(keyOf));
+  return cache.delete(refs.map(profileKeyOf));
 }
 
 /** Profiles as the columns that the users' statements take. */

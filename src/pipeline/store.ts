@@ -5,7 +5,7 @@ import type { Drizzle } from "../../db/statement.ts";
 import type { Profile } from "../channels/channel.ts";
 import type { Clock, Database } from "../ports.ts";
 import type { EarlierRequest, IdempotentRequest, NewNotification, Receipt, Submission } from "./accept.ts";
-import { profileColumns } from "./profiles.ts";
+import { profileColumns, profileKeyOf } from "./profiles.ts";
 import { iso } from "./time.ts";
 
 /** For how long an Idempotency-Key is remembered. */
@@ -26,14 +26,14 @@ export async function insertSubmissions(
       submissions.flatMap(({ notifications }) => notifications),
       nowMs,
     );
-    return submissions.map(() => ({ earlier: null, refused: new Map() }));
+    return submissions.map(() => ({ earlier: null, refused: new Map(), profiles: new Map() }));
   }
   return db.transaction(async (tx) => {
     const won = await claimKeys(tx, keyed, nowMs);
     const mine = submissions.filter(
       ({ idempotency }) => idempotency === null || won.has(nameOf(idempotency)),
     );
-    await insertRows(
+    const profiles = await insertRows(
       tx,
       mine.flatMap(({ notifications }) => notifications),
       nowMs,
@@ -42,7 +42,7 @@ export async function insertSubmissions(
     for (const { idempotency } of submissions) {
       const lost = idempotency !== null && !won.has(nameOf(idempotency));
       const earlier = lost ? await earlierRequest(tx, idempotency, nowMs) : null;
-      receipts.push({ earlier, refused: new Map() });
+      receipts.push({ earlier, refused: new Map(), profiles });
     }
     return receipts;
   });
@@ -74,9 +74,13 @@ async function earlierRequest(
   return { requestHash: earlier.request_hash, response: earlier.response };
 }
 
-async function insertRows(orm: Drizzle, rows: NewNotification[], nowMs: number): Promise<void> {
-  if (rows.length === 0) return;
-  await mergeProfiles(orm, rows, nowMs);
+async function insertRows(
+  orm: Drizzle,
+  rows: NewNotification[],
+  nowMs: number,
+): Promise<Receipt["profiles"]> {
+  if (rows.length === 0) return new Map();
+  const profiles = await mergeProfiles(orm, rows, nowMs);
   await insertNotifications(orm, {
     ids: rows.map(({ id }) => id),
     projectIds: rows.map(({ projectId }) => projectId),
@@ -91,19 +95,30 @@ async function insertRows(orm: Drizzle, rows: NewNotification[], nowMs: number):
     sendAt: rows.map(({ sendAtMs }) => (sendAtMs === null ? null : iso(sendAtMs))),
     expiresAt: rows.map(({ expiresAtMs }) => (expiresAtMs === null ? null : iso(expiresAtMs))),
   });
+  return profiles;
 }
 
 /** `ON CONFLICT` takes a row once a statement, so the profiles of one user are merged here first, later over earlier. */
-async function mergeProfiles(orm: Drizzle, rows: NewNotification[], nowMs: number): Promise<void> {
+async function mergeProfiles(
+  orm: Drizzle,
+  rows: NewNotification[],
+  nowMs: number,
+): Promise<Receipt["profiles"]> {
   const merged = new Map<string, { projectId: string; profile: Profile }>();
   for (const { projectId, profile } of rows) {
     if (profile === null) continue;
-    const name = `${projectId}:${profile.id}`;
+    const name = profileKeyOf({ projectId, userId: profile.id });
     const earlier = merged.get(name)?.profile;
     merged.set(name, { projectId, profile: earlier ? overlay(earlier, profile) : profile });
   }
-  if (merged.size === 0) return;
-  await mergeUsers(orm, profileColumns([...merged.values()], nowMs));
+  if (merged.size === 0) return new Map();
+  const stored = await mergeUsers(orm, profileColumns([...merged.values()], nowMs));
+  return new Map(
+    stored.map(({ project_id, id, changed, changed_at }) => [
+      profileKeyOf({ projectId: project_id, userId: id }),
+      { changed, changedAt: changed_at },
+    ]),
+  );
 }
 
 function overlay(earlier: Profile, later: Profile): Profile {

@@ -177,7 +177,10 @@ const unescaped = (text: string) =>
 describe("operations", () => {
   test("health, readiness and metrics need no key", async () => {
     expect((await service.call("GET /healthz", { key: null })).data).toEqual({ status: "alive" });
-    expect((await service.call("GET /readyz", { key: null })).data).toEqual({ status: "ready" });
+    expect((await service.call("GET /readyz", { key: null })).data).toEqual({
+      status: "ready",
+      degraded: [],
+    });
     const { text } = await service.call("GET /metrics", { key: null });
     expect(text).toContain('carillon_http_request_seconds_count{method="GET",route="/healthz",status="200"}');
   });

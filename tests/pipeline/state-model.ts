@@ -18,9 +18,12 @@ import type { Channel, ExternalChannel, Outcome, Priority } from "../../src/chan
 import { createAccept } from "../../src/pipeline/accept.ts";
 import type { Deliver } from "../../src/pipeline/deliver.ts";
 import { dispatch } from "../../src/pipeline/dispatch.ts";
+import { createLeadership } from "../../src/pipeline/leadership.ts";
 import { createRecord, type Recorded } from "../../src/pipeline/record.ts";
 import { verdictOf } from "../../src/pipeline/retry.ts";
 import { createSweep } from "../../src/pipeline/sweep.ts";
+import { deliveriesTask } from "../../src/pipeline/sweep-deliver.ts";
+import { pendingTask, scheduledTask } from "../../src/pipeline/sweep-publish.ts";
 import { iso } from "../../src/pipeline/time.ts";
 import type { EventLog, NotificationEvent } from "../../src/ports.ts";
 import { minute } from "./clock.ts";
@@ -82,7 +85,12 @@ export async function startModel(world: World) {
   const parts = { ...app, ...app.config, log: log as EventLog, deliver: deliver as Deliver };
   const accept = createAccept(parts);
   const record = createRecord(app);
-  const sweep = createSweep({ ...parts, channels: ["email", "webhook"], intervalMs: minute });
+  const leadership = createLeadership(app, "the model's sweep");
+  const sweep = createSweep({ ...parts, intervalMs: minute }, [
+    pendingTask(parts, leadership),
+    scheduledTask(parts),
+    deliveriesTask({ ...parts, channels: ["email", "webhook"] }),
+  ]);
 
   /** Every other time one of the likely ones, so that much happens; else any, so that the absurd is tried too. */
   function chosen<T>(

@@ -1,9 +1,14 @@
 /** What the event log did not take, or lost with its process, the sweep publishes from the database. */
 import { expect, test } from "bun:test";
 import { createMemoryEventLog } from "../../src/adapters/event-log-memory.ts";
+import { workNeeds } from "../../src/app.ts";
 import { createAccept } from "../../src/pipeline/accept.ts";
+import { createDeliver } from "../../src/pipeline/deliver.ts";
 import { dispatch } from "../../src/pipeline/dispatch.ts";
+import { createLeadership } from "../../src/pipeline/leadership.ts";
+import { createRecord } from "../../src/pipeline/record.ts";
 import { createSweep } from "../../src/pipeline/sweep.ts";
+import { pendingTask } from "../../src/pipeline/sweep-publish.ts";
 import { eventually } from "../eventually.ts";
 import { nothingOpen } from "../process/client.ts";
 import { day, minute, second } from "./clock.ts";
@@ -16,7 +21,12 @@ test("a log that is full takes what fits, and the sweep publishes the rest, olde
   const laneCapacity = 5;
   const log = createMemoryEventLog({ laneCapacity });
   const accept = createAccept({ ...app, log });
-  const sweep = createSweep({ ...app, ...app.config, log, channels: [], intervalMs: 60_000 });
+  const leadership = createLeadership(app, "another sweep");
+  const sweep = createSweep({ ...app, intervalMs: 60_000 }, [
+    pendingTask({ ...app, ...app.config, log }, leadership),
+  ]);
+  const needs = workNeeds({ ...app, parts: { ...app, log, close: async () => {} } });
+  const deliver = createDeliver({ ...needs, record: createRecord(app), onRoom: () => {} });
   await sweep.run();
   const projectId = await projectOf(world);
   const notifications = Array.from({ length: 12 }, () => aNotification({ projectId, nowMs: clock.now() }));
@@ -25,7 +35,7 @@ test("a log that is full takes what fits, and the sweep publishes the rest, olde
   log.consume(async (batch, lane) => {
     await open.promise;
     dispatched.push(batch.map(({ id }) => id));
-    await dispatch({ ...app, ...app.config }, batch, lane);
+    await dispatch({ ...needs, deliver }, batch, lane);
   });
 
   await accept.submit({ notifications, idempotency: null });

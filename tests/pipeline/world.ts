@@ -84,7 +84,7 @@ export async function createWorld({
     receivers,
     adminKey,
     errors,
-    sweep: () => app.sweep.run(),
+    sweep: () => app.sweep(),
     async restart(more = {}) {
       await app.stop();
       ({ app, client } = await start({ ...env, ...more }));

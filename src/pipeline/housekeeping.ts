@@ -1,0 +1,46 @@
+import { idFloor } from "../../db/id.ts";
+import { dropOldPartitions, ensurePartitions } from "../../db/partitions.ts";
+import { readSweepMark } from "../../db/queries/due.ts";
+import { dropExpiredIdempotencyKeys } from "../../db/queries/idempotency.ts";
+import type { Database } from "../ports.ts";
+import type { Telemetry } from "../telemetry.ts";
+import type { Leadership } from "./leadership.ts";
+import { idempotencyTtlMs } from "./store.ts";
+import type { SweepTask } from "./sweep.ts";
+import { iso } from "./time.ts";
+
+interface Needs {
+  db: Database;
+  telemetry: Telemetry;
+  retentionDays: number;
+}
+
+const housekeepingEveryMs = 60_000;
+const maintainEveryMs = 600_000;
+/** Rows that one statement deletes at most. */
+const deleteMax = 10_000;
+
+/** Makes the coming days' partitions, drops old days and what has expired, and keeps the database in shape. */
+export function housekeepingTask(needs: Needs, leadership: Leadership, startedMs: number): SweepTask {
+  const { db, telemetry, retentionDays } = needs;
+  let keptMs = 0;
+  let maintainedMs = startedMs;
+
+  return async (nowMs) => {
+    await db.boundRecovery();
+    if (nowMs - keptMs < housekeepingEveryMs || (await leadership.hold()) === null) return;
+    keptMs = nowMs;
+    await ensurePartitions(db.orm, nowMs);
+    await dropExpiredIdempotencyKeys(db.orm, {
+      expiredBefore: iso(nowMs - idempotencyTtlMs),
+      limit: deleteMax,
+    });
+    const settledBefore = (await readSweepMark(db.orm, {}))[0]?.notification_id ?? idFloor(0);
+    const dropped = await dropOldPartitions(db.orm, { nowMs, retentionDays, settledBefore });
+    if (dropped.length > 0)
+      telemetry.log("info", "dropped what is older than RETENTION_DAYS", { tables: dropped.join(", ") });
+    if (nowMs - maintainedMs < maintainEveryMs) return;
+    maintainedMs = nowMs;
+    await db.maintain();
+  };
+}

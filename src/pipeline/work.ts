@@ -1,0 +1,63 @@
+import type { ExternalChannel, Provider, Providers } from "../channels/channel.ts";
+import type { Cache, Clock, Database, EventLog } from "../ports.ts";
+import type { Telemetry } from "../telemetry.ts";
+import { createDeliver } from "./deliver.ts";
+import { dispatch } from "./dispatch.ts";
+import { createRecord } from "./record.ts";
+import { createSweep } from "./sweep.ts";
+import { deliveriesTask, releaseOrphans } from "./sweep-deliver.ts";
+
+/** Whatever takes events from the log and sends: this thread, or workers. */
+export interface Work {
+  /** Something is due now: it need not wait for the next round of the sweep. */
+  wake(): void;
+  /** One round of its sweep. */
+  sweep(): Promise<void>;
+  /** The metrics of other threads, each as its registry gives them. */
+  metrics(): Promise<object[][]>;
+  /** Takes nothing more, waits `graceMs` for what is being sent, then cuts it off; all of it is recorded. */
+  stop(graceMs: number): Promise<void>;
+}
+
+interface Needs {
+  db: Database;
+  cache: Cache;
+  log: EventLog;
+  clock: Clock;
+  telemetry: Telemetry;
+  providers: Providers;
+  testProvider: Provider;
+  channels: readonly ExternalChannel[];
+  concurrency: Record<ExternalChannel, number>;
+  retrySchedule: readonly number[];
+  attemptMaxMs: number;
+  leaseMs: number;
+  cachePreferencesTtlSeconds: number;
+  sweepIntervalMs: number;
+}
+
+/** The half of the path that follows the event log, on this thread: dispatch, deliver, record, and their sweep. */
+export async function startWork(needs: Needs): Promise<Work> {
+  const { log, db } = needs;
+  const record = createRecord(needs);
+  let wake = () => {};
+  const deliver = createDeliver({ ...needs, record, onRoom: () => wake() });
+  const work = { ...needs, deliver };
+  await releaseOrphans(work);
+  const sweep = createSweep({ ...needs, intervalMs: needs.sweepIntervalMs }, [deliveriesTask(work)]);
+  wake = sweep.wake;
+  await log.consume((batch, lane) => dispatch(work, batch, lane));
+  await sweep.start();
+  db.signals.listen("wake", wake, wake);
+
+  return {
+    wake,
+    sweep: sweep.run,
+    metrics: async () => [],
+    async stop(graceMs) {
+      await sweep.stop();
+      await log.close();
+      await deliver.stop(graceMs);
+    },
+  };
+}

@@ -1,0 +1,141 @@
+import type { Config } from "./config.ts";
+import type { Work } from "./pipeline/work.ts";
+import type { Telemetry } from "./telemetry.ts";
+
+/** What the main thread tells a worker. */
+export type ToWorker =
+  | { does: "start"; config: Config; dev: boolean }
+  | { does: "wake" }
+  | { does: "sweep"; id: number }
+  | { does: "metrics"; id: number }
+  | { does: "stop"; graceMs: number };
+
+/** What a worker says. */
+export type FromWorker =
+  | { says: "ready" }
+  | { says: "answer"; id: number; value: unknown }
+  | { says: "failed"; error: string }
+  | { says: "stopped" };
+
+/** The waits before a worker that ended is started again, in milliseconds: doubled from the first to the last. */
+const restartMinMs = 100;
+const restartMaxMs = 10_000;
+/** A worker that ran so long begins with the shortest wait again. */
+const healthyMs = 60_000;
+/** How long a worker may take to answer a question, in milliseconds: what it does not say is left out. */
+const answerTimeoutMs = 2000;
+/** What a worker may take to stop beyond the grace for what it sends, in milliseconds. */
+const stopSlackMs = 3000;
+
+interface Options {
+  count: number;
+  config: Config;
+  dev: boolean;
+  telemetry: Telemetry;
+}
+
+interface Thread {
+  ask(does: "sweep" | "metrics"): Promise<unknown>;
+  tell(message: ToWorker): void;
+  stop(graceMs: number): Promise<void>;
+}
+
+/** The half of the path behind the event log, on threads of its own. One that ends is started again. */
+export async function startWorkers({ count, ...options }: Options): Promise<Work> {
+  const threads = Array.from({ length: count }, (_, index) => startThread(index, options));
+  await Promise.all(threads.map(({ ready }) => ready));
+  return {
+    wake() {
+      for (const { tell } of threads) tell({ does: "wake" });
+    },
+    async sweep() {
+      await Promise.all(threads.map(({ ask }) => ask("sweep")));
+    },
+    async metrics() {
+      const answers = await Promise.all(threads.map(({ ask }) => ask("metrics")));
+      return answers.filter((answer): answer is object[] => Array.isArray(answer));
+    },
+    async stop(graceMs) {
+      await Promise.all(threads.map(({ stop }) => stop(graceMs)));
+    },
+  };
+}
+
+function startThread(
+  index: number,
+  { config, dev, telemetry }: Omit<Options, "count">,
+): Thread & { ready: Promise<void> } {
+  const firstReady = Promise.withResolvers<void>();
+  const answers = new Map<number, (value: unknown) => void>();
+  let asked = 0;
+  let stopping = false;
+  let onStopped = () => {};
+  let waitMs = restartMinMs;
+  let worker: Worker | null = spawn();
+
+  function spawn(): Worker {
+    const startedMs = performance.now();
+    const spawned = new Worker(new URL("./worker.ts", import.meta.url));
+    let ended = false;
+    const end = (why: string) => {
+      if (ended) return;
+      ended = true;
+      worker = null;
+      spawned.terminate();
+      for (const answer of answers.values()) answer(null);
+      answers.clear();
+      if (stopping) return onStopped();
+      if (performance.now() - startedMs > healthyMs) waitMs = restartMinMs;
+      telemetry.workerEnded(index, why, waitMs);
+      setTimeout(() => {
+        if (!stopping) worker = spawn();
+      }, waitMs);
+      waitMs = Math.min(waitMs * 2, restartMaxMs);
+    };
+    spawned.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+      if (data.says === "ready") firstReady.resolve();
+      else if (data.says === "answer") {
+        answers.get(data.id)?.(data.value);
+        answers.delete(data.id);
+      } else end(data.says === "failed" ? data.error : "it was asked to stop");
+    };
+    spawned.onerror = ({ message }) => end(message);
+    spawned.addEventListener("close", () => end("it ended by itself"));
+    spawned.postMessage({ does: "start", config, dev } satisfies ToWorker);
+    return spawned;
+  }
+
+  const tell = (message: ToWorker) => worker?.postMessage(message);
+
+  return {
+    ready: firstReady.promise,
+    tell,
+    ask(does) {
+      asked += 1;
+      const id = asked;
+      const { promise, resolve } = Promise.withResolvers<unknown>();
+      answers.set(id, resolve);
+      tell({ does, id });
+      const timer = setTimeout(() => {
+        answers.delete(id);
+        resolve(null);
+      }, answerTimeoutMs);
+      return promise.finally(() => clearTimeout(timer));
+    },
+    stop(graceMs) {
+      stopping = true;
+      if (worker === null) return Promise.resolve();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(() => {
+        worker?.terminate();
+        resolve();
+      }, graceMs + stopSlackMs);
+      onStopped = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      tell({ does: "stop", graceMs });
+      return promise;
+    },
+  };
+}

@@ -1,0 +1,56 @@
+import { workNeeds } from "./app.ts";
+import type { Config } from "./config.ts";
+import { openParts, systemClock } from "./parts.ts";
+import { startWork, type Work } from "./pipeline/work.ts";
+import { createTelemetry } from "./telemetry.ts";
+import type { FromWorker, ToWorker } from "./worker-pool.ts";
+
+/**
+ * The entry of a Bun Worker: consumes the event log, plans and sends, with connections of its own. It stands directly
+ * in src/, since a compiled binary finds it only there.
+ */
+declare const self: Worker;
+
+const tell = (message: FromWorker) => self.postMessage(message);
+const { promise: started, resolve: onStarted } = Promise.withResolvers<Running>();
+
+interface Running {
+  work: Work;
+  metrics(): Promise<object[]>;
+  close(): Promise<void>;
+}
+
+async function start(config: Config, dev: boolean): Promise<Running> {
+  const telemetry = createTelemetry({ level: config.logLevel });
+  const parts = await openParts({ config, dev, clock: systemClock, telemetry, worker: true });
+  const work = await startWork(workNeeds({ config, clock: systemClock, telemetry, parts }));
+  return { work, metrics: () => telemetry.registry.getMetricsAsJSON(), close: parts.close };
+}
+
+async function take(message: ToWorker): Promise<void> {
+  switch (message.does) {
+    case "start":
+      onStarted(await start(message.config, message.dev));
+      return tell({ says: "ready" });
+    case "wake":
+      return (await started).work.wake();
+    case "sweep":
+      await (await started).work.sweep();
+      return tell({ says: "answer", id: message.id, value: null });
+    case "metrics":
+      return tell({ says: "answer", id: message.id, value: await (await started).metrics() });
+    case "stop": {
+      const running = await started;
+      await running.work.stop(message.graceMs);
+      await running.close();
+      return tell({ says: "stopped" });
+    }
+  }
+}
+
+self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
+  // What is thrown here ends the worker, which is then started anew.
+  take(data).catch((error: unknown) => {
+    tell({ says: "failed", error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  });
+};
