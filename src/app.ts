@@ -8,6 +8,7 @@ import { housekeepingTask } from "./pipeline/housekeeping.ts";
 import { createLeadership } from "./pipeline/leadership.ts";
 import { createSweep } from "./pipeline/sweep.ts";
 import { pendingTask, scheduledTask } from "./pipeline/sweep-publish.ts";
+import { warmUp } from "./pipeline/warm-up.ts";
 import { startWork, type Work } from "./pipeline/work.ts";
 import type { Clock } from "./ports.ts";
 import { createTelemetry, type Telemetry, type Write } from "./telemetry.ts";
@@ -66,6 +67,8 @@ export async function createApp(
   ]);
   await sweep.start();
   watch({ telemetry, log, accept });
+  // Beside the start, not before it: whatever it has not fetched yet is fetched when it is asked for.
+  const warm = warmUp(needs).catch((error: unknown) => telemetry.failed("start", error));
 
   const app: App = {
     ...parts,
@@ -86,6 +89,7 @@ export async function createApp(
     },
     async stop() {
       app.stopping = true;
+      await warm;
       await accept.drained();
       await sweep.stop();
       await leadership.release();

@@ -43,6 +43,12 @@ export const findKeyByHash = statement<{ hash: string }, KeyRow>(
   sql`select ${keyColumns} from keys k join projects pr on pr.id = k.project_id where k.hash = ${p("hash")}`,
 );
 
+/** The hashes of keys that may be used, the newest first. */
+export const usableKeys = statement<{ limit: number }, { hash: string }>(
+  "usableKeys",
+  sql`select hash from keys where revoked_at is null order by id desc limit ${p("limit")}::int`,
+);
+
 /** The keys of a project, live and test, newest first; revoked ones stay listed. */
 export const listKeys = statement<{ project: string }, KeyRow>(
   "listKeys",

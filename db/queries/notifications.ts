@@ -201,6 +201,14 @@ export async function pendingBetween(
   );
 }
 
+/** Who got the newest notifications: each user once. */
+export const recentUsers = statement<{ limit: number }, { project_id: string; user_id: string }>(
+  "recentUsers",
+  sql`
+    select distinct project_id, user_id
+    from (select project_id, user_id from notifications order by id desc limit ${p("limit")}::int) newest`,
+);
+
 /** The scheduled notifications among these ids. */
 export async function scheduledAmong(db: Drizzle, ids: string[]): Promise<PendingRow[]> {
   if (ids.length === 0) return [];

@@ -1,13 +1,7 @@
-import { findKeyByHash, type KeyRow } from "../../db/queries/keys.ts";
 import type { App } from "../app.ts";
 import { ClientError } from "../errors.ts";
-import { hashOf } from "../pipeline/keys.ts";
+import { findKey, hashOf } from "../pipeline/keys.ts";
 import type { Caller, Scope } from "./operation.ts";
-
-/** How long a key is remembered. A key revoked through this process is forgotten at once. */
-const keyTtlSeconds = 60;
-
-export const keyCacheName = (hash: string) => `key:${hash}`;
 
 /** Who calls, if their key may do this. */
 export async function authorise(app: App, request: Request, scope: Scope): Promise<Caller> {
@@ -15,12 +9,7 @@ export async function authorise(app: App, request: Request, scope: Scope): Promi
   if (secret === undefined) {
     throw unauthenticated("key_missing", 'Send your API key in the header "Authorization: Bearer <key>".');
   }
-  const hash = hashOf(secret);
-  const key = await app.cache.getOrSet<KeyRow | null>(
-    keyCacheName(hash),
-    async () => (await findKeyByHash(app.db.orm, { hash }))[0] ?? null,
-    keyTtlSeconds,
-  );
+  const key = await findKey(app, hashOf(secret));
   if (key === null)
     throw unauthenticated("key_unknown", "Check that the whole key was copied, and for this service.");
   if (key.revoked)

@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { type KeyRow, listKeys, lockProject, revokeKey } from "../../db/queries/keys.ts";
 import { ClientError } from "../errors.ts";
-import { createKey } from "../pipeline/keys.ts";
+import { createKey, forgetKey } from "../pipeline/keys.ts";
 import { iso } from "../pipeline/time.ts";
-import { keyCacheName } from "./auth.ts";
 import * as examples from "./examples.ts";
 import { type Caller, operation } from "./operation.ts";
 import { idParams, keyInput } from "./schemas.ts";
@@ -94,7 +93,7 @@ const revoke = operation({
       if (row === undefined) throw new Error("a key that was listed is gone");
       return row;
     });
-    await app.cache.delete([keyCacheName(revoked.hash)]);
+    await forgetKey(app, revoked.hash);
     return { data: { id: revoked.id, revoked: true } };
   },
 });

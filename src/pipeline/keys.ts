@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { newId } from "../../db/id.ts";
-import { anyKey, ensureProject, insertKey } from "../../db/queries/keys.ts";
-import type { Clock, Database } from "../ports.ts";
+import { anyKey, ensureProject, findKeyByHash, insertKey, type KeyRow } from "../../db/queries/keys.ts";
+import type { Cache, Clock, Database } from "../ports.ts";
 
 export type KeyKind = "live" | "test";
 
@@ -26,6 +26,27 @@ const secretBytes = 24;
 export const hashOf = (secret: string): string => createHash("sha256").update(secret).digest("hex");
 
 const hintOf = (secret: string) => secret.slice(-4);
+
+/** How long a key is remembered, in seconds. One that is revoked is forgotten at once, in every process. */
+const keyTtlSeconds = 60;
+
+const cacheKeyOf = (hash: string) => `key:${hash}`;
+
+/** How a key is cached: it, or null where there is none. */
+export const keyEntry = (db: Database, hash: string) => ({
+  key: cacheKeyOf(hash),
+  ttlSeconds: keyTtlSeconds,
+  fetch: async (): Promise<KeyRow | null> => (await findKeyByHash(db.orm, { hash }))[0] ?? null,
+});
+
+/** The key of this hash; null where there is none. */
+export function findKey({ cache, db }: { cache: Cache; db: Database }, hash: string): Promise<KeyRow | null> {
+  const { key, fetch, ttlSeconds } = keyEntry(db, hash);
+  return cache.getOrSet(key, fetch, ttlSeconds);
+}
+
+export const forgetKey = ({ cache }: { cache: Cache }, hash: string): Promise<void> =>
+  cache.delete([cacheKeyOf(hash)]);
 
 /** Makes a key, and its project if that is new. */
 export async function createKey(

@@ -53,6 +53,13 @@ export async function loadProfiles(
   return refs.map((ref) => known.get(profileKeyOf(ref))?.profile ?? bareProfile(ref.userId));
 }
 
+/** What the cache is warmed up with. */
+export const profileEntry = ({ db, cachePreferencesTtlSeconds }: Omit<Needs, "cache">, ref: UserRef) => ({
+  key: profileKeyOf(ref),
+  ttlSeconds: cachePreferencesTtlSeconds,
+  fetch: async () => (await fetchProfiles(db, [profileKeyOf(ref)]))[0] ?? null,
+});
+
 async function fromCache(
   { cache, db, cachePreferencesTtlSeconds }: Needs,
   keys: string[],

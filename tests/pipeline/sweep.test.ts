@@ -9,6 +9,7 @@ import { createLeadership } from "../../src/pipeline/leadership.ts";
 import { createRecord } from "../../src/pipeline/record.ts";
 import { createSweep } from "../../src/pipeline/sweep.ts";
 import { pendingTask } from "../../src/pipeline/sweep-publish.ts";
+import type { EventLog } from "../../src/ports.ts";
 import { eventually } from "../eventually.ts";
 import { nothingOpen } from "../process/client.ts";
 import { day, minute, second } from "./clock.ts";
@@ -119,4 +120,38 @@ test("what was accepted while the clock stood on another day is still found once
   await world.restart();
 
   await world.delivery(id, "inbox", "sent");
+});
+
+test("what stays pending, since the log still holds it, is published again only when it has waited twice as long", async () => {
+  await using world = await createWorld();
+  const { app, clock, client } = world;
+  await app.log.close();
+  const publishedAt = new Map<string, number[]>();
+  const log: EventLog = {
+    ...app.log,
+    async publishBuffered(events) {
+      for (const { id } of events) publishedAt.set(id, [...(publishedAt.get(id) ?? []), clock.now()]);
+      return events.length;
+    },
+  };
+  const graceMs = app.config.pendingGraceMs;
+  const sweep = createSweep({ ...app, intervalMs: 60_000 }, [
+    pendingTask({ ...app, ...app.config, log }, createLeadership(app, "another sweep")),
+  ]);
+  await sweep.run();
+  const startedMs = clock.now();
+  const ids = [await client.send({ to: "ana", title: "Hello", body: "It works." })];
+  clock.step(graceMs / 2);
+  ids.push(await client.send({ to: "ben", title: "Hello", body: "It works." }));
+
+  for (let round = 0; round < 36; round += 1) {
+    clock.step(graceMs / 2);
+    await sweep.run();
+  }
+
+  const ages = ids.map((id, nth) =>
+    (publishedAt.get(id) ?? []).map((at) => (at - startedMs) / graceMs - nth / 2),
+  );
+  // A round sees an age first when it has passed it.
+  for (const seen of ages) expect(seen).toEqual([1.5, 2.5, 4.5, 8.5, 16.5]);
 });

@@ -1,0 +1,41 @@
+/** How often a key may call, and how it is told. That the window slides is the cache's contract. */
+import { expect, test } from "bun:test";
+import { aNotification, expectProblem, startHttp } from "./service.ts";
+
+test("a key that made its requests is refused, told when to come back, and does not hold up another key", async () => {
+  await using service = await startHttp({ RATE_LIMIT_PER_MINUTE: "5" });
+  const key = await service.makeKey();
+  const other = await service.makeKey();
+
+  for (const remaining of [4, 3, 2, 1, 0]) {
+    const { status, headers } = await service.call("POST /v1/notifications", { key, body: aNotification() });
+    expect(status).toBe(202);
+    expect(headers.get("ratelimit-policy")).toBe('"key";q=5;w=60');
+    expect(headers.get("ratelimit")).toStartWith(`"key";r=${remaining};t=`);
+  }
+  const refused = await service.call("POST /v1/notifications", { key, body: aNotification() });
+
+  expectProblem(refused, "rate_limited", /5 requests a minute/);
+  const waitSeconds = Number(refused.headers.get("retry-after"));
+  expect(waitSeconds).toBeGreaterThan(50);
+  expect(waitSeconds).toBeLessThanOrEqual(60);
+  expect(refused.headers.get("ratelimit")).toBe(`"key";r=0;t=${waitSeconds}`);
+  expect((await service.call("GET /v1/notifications", { key: other })).status).toBe(200);
+  expect((await service.call("GET /v1/notifications", { key: other })).data).toHaveLength(5);
+});
+
+test("what is not the API, and a key that does not exist, count against nobody", async () => {
+  await using service = await startHttp({ RATE_LIMIT_PER_MINUTE: "2" });
+  for (let nth = 0; nth < 5; nth += 1) {
+    expect((await service.call("GET /healthz", { key: null })).status).toBe(200);
+    expectProblem(await service.call("GET /v1/keys", { key: "crl_live_nobody" }), "key_unknown");
+  }
+  expect((await service.call("GET /v1/keys")).status).toBe(200);
+});
+
+test("0 sets no limit, and the answers speak of none", async () => {
+  await using service = await startHttp({ RATE_LIMIT_PER_MINUTE: "0" });
+  const { status, headers } = await service.call("GET /v1/notifications");
+  expect(status).toBe(200);
+  expect(headers.get("ratelimit-policy")).toBeNull();
+});
