@@ -1,9 +1,19 @@
 /**
  * The one command that checks everything: `bun run test`. With arguments (`bun run test tests/channels`) it
- * runs only the tests that they select. Its last line on stdout is `N passed, N failed`.
+ * runs only the tests that they select. The real servers that tests run on are brought up first, and down again
+ * unless they ran already. Its last line on stdout is `N passed, N failed`.
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { onceGone } from "./process.ts";
+import {
+  environmentOf,
+  isLacking,
+  reasonOf,
+  servicesDown,
+  servicesUp,
+  startedIn,
+} from "./services/services.ts";
 import { tempFolder } from "./temp-folder.ts";
 
 interface Tally {
@@ -32,11 +42,13 @@ const checks: Check[] = [
 
 async function main(selection: string[]): Promise<void> {
   const tallies: Tally[] = [];
+  const bringingUp = bringUp(); // While the checks run: most of it is waiting.
   if (selection.length === 0) {
     await rm(binary, { force: true }); // The tests of the binary must not pass on an older one.
     for (const check of checks) tallies.push(await runCheck(check));
   }
-  tallies.push(await runTests(selection));
+  await using services = await bringingUp;
+  tallies.push(services.tally, await runTests(selection, services.environment));
 
   const { passed, failed, skipped } = tallies.reduce(sum);
   const skippedInCi = Boolean(process.env.CI) && skipped > 0;
@@ -63,12 +75,41 @@ async function runCheck({ name, command }: Check): Promise<Tally> {
   return { passed: 0, failed: 1, skipped: 0 };
 }
 
-async function runTests(selection: string[]): Promise<Tally> {
+/** What is here of the real servers, and where. Disposing of it ends those that were started for this run. */
+interface BroughtUp extends AsyncDisposable {
+  tally: Tally;
+  environment: Record<string, string>;
+}
+
+async function bringUp(): Promise<BroughtUp> {
+  const started = performance.now();
+  const services = await servicesUp();
+  const lacking = Object.entries(services).filter(([, service]) => isLacking(service));
+  const failed = lacking.filter(([, service]) => "broken" in service).length;
+  report("services", failed === 0, started);
+  for (const [name, service] of lacking)
+    if (isLacking(service)) console.log(`  ${name} ${reasonOf(service)}`);
+
+  const names = startedIn(services);
+  const command = [bun, join(root, "tests/services/main.ts"), "down", ...names];
+  const ending = names.length > 0 ? onceGone(...command) : null; // Without a name it would end all.
+  return {
+    tally: { passed: failed === 0 ? 1 : 0, failed, skipped: lacking.length - failed },
+    environment: environmentOf(services),
+    async [Symbol.asyncDispose]() {
+      await servicesDown(names);
+      ending?.cancel();
+    },
+  };
+}
+
+async function runTests(selection: string[], environment: Record<string, string>): Promise<Tally> {
   await using folder = tempFolder();
   const outfile = join(folder.path, "junit.xml");
   const started = performance.now();
   const child = Bun.spawn([bun, "test", "--reporter=junit", `--reporter-outfile=${outfile}`, ...selection], {
     cwd: root,
+    env: { ...process.env, ...environment },
     stdio: ["ignore", "inherit", "inherit"],
     timeout: testsTimeoutMs,
     killSignal: "SIGKILL",

@@ -1,0 +1,72 @@
+/** Apache Kafka from Maven: one process, broker and controller (KRaft), without Kafka's own scripts. */
+import { join } from "node:path";
+import { classPath } from "./download.ts";
+import type { Recipe } from "./recipe.ts";
+import { runCommand } from "./run-command.ts";
+
+const heapMb = 768;
+/** Its own default logs errors alone; warnings tell why a start is slow. */
+const logging = "-Dorg.apache.logging.log4j.level=WARN";
+
+type Properties = Record<string, string | number>;
+
+/**
+ * @param properties as in its server.properties; they win over ours
+ * @throws Missing
+ */
+export async function kafka(properties: Properties = {}): Promise<Recipe> {
+  const classes = await classPath("kafka", join(import.meta.dir, "kafka"));
+  const [, version] = /kafka_2\.13<\/artifactId>\s*<version>(.*)</.exec(await pom()) ?? [];
+  return {
+    name: "kafka",
+    version: `Apache Kafka ${version}`,
+    portCount: 2,
+    async format({ folder, ports }) {
+      const configuration = join(folder, "server.properties");
+      await Bun.write(configuration, textOf({ ...propertiesOf(folder, ports), ...properties }));
+      const id = crypto
+        .getRandomValues(new Uint8Array(16))
+        .toBase64({ alphabet: "base64url", omitPadding: true });
+      // With "=", since an id may start with a dash.
+      const format = ["kafka.tools.StorageTool", "format", `--cluster-id=${id}`, "--config", configuration];
+      const outcome = await runCommand(["java", "-cp", classes, ...format], { cwd: folder });
+      if (!outcome.ok) throw new Error(outcome.why);
+    },
+    command: ({ folder }) => [
+      ...["java", `-Xms${heapMb}m`, `-Xmx${heapMb}m`, logging, "-cp", classes],
+      ...["kafka.Kafka", join(folder, "server.properties")],
+    ],
+    signals: { stop: "SIGTERM", discard: "SIGKILL" },
+    programs: { TEST_KAFKA_CLASSPATH: classes },
+  };
+}
+
+function pom(): Promise<string> {
+  return Bun.file(join(import.meta.dir, "kafka/pom.xml")).text();
+}
+
+function propertiesOf(folder: string, [broker, controller]: number[]): Properties {
+  return {
+    "process.roles": "broker,controller",
+    "node.id": 1,
+    "controller.quorum.voters": `1@127.0.0.1:${controller}`,
+    "controller.listener.names": "CONTROLLER",
+    listeners: `PLAINTEXT://127.0.0.1:${broker},CONTROLLER://127.0.0.1:${controller}`,
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "log.dirs": join(folder, "data"),
+    "auto.create.topics.enable": "false",
+    // What a cluster would keep on three brokers, and what it would wait for them.
+    "offsets.topic.replication.factor": 1,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
+    "share.coordinator.state.topic.replication.factor": 1,
+    "share.coordinator.state.topic.min.isr": 1,
+    "group.initial.rebalance.delay.ms": 0,
+  };
+}
+
+function textOf(properties: Properties): string {
+  return Object.entries(properties)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join("");
+}
