@@ -13,14 +13,23 @@ export async function* cursorQuery<Row>(db: Drizzle, query: SQL, batchRows: numb
   const name = sql.raw(`carillon_cursor_${opened}`);
   await db.execute(sql`declare ${name} no scroll cursor with hold for ${query}`);
   try {
-    for (;;) {
-      const rows = rowsOf<Row>(
-        await db.execute(sql`fetch forward ${sql.raw(String(batchRows))} from ${name}`),
-      );
-      if (rows.length > 0) yield rows;
-      if (rows.length < batchRows) return;
-    }
+    yield* fetchAll<Row>(db, name, batchRows);
   } finally {
     await db.execute(sql`close ${name}`);
+  }
+}
+
+/** The same within a transaction, whose end closes the cursor: nothing is stored anywhere, the first rows come at once. */
+export async function* cursorRows<Row>(tx: Drizzle, query: SQL, batchRows: number): AsyncGenerator<Row[]> {
+  const name = sql.raw("carillon_cursor");
+  await tx.execute(sql`declare ${name} no scroll cursor for ${query}`);
+  yield* fetchAll<Row>(tx, name, batchRows);
+}
+
+async function* fetchAll<Row>(db: Drizzle, name: SQL, batchRows: number): AsyncGenerator<Row[]> {
+  for (;;) {
+    const rows = rowsOf<Row>(await db.execute(sql`fetch forward ${sql.raw(String(batchRows))} from ${name}`));
+    if (rows.length > 0) yield rows;
+    if (rows.length < batchRows) return;
   }
 }

@@ -49,12 +49,11 @@ export const insertNotifications = statement<NotificationColumns & Record<string
     from given`,
 );
 
-const getNotificationById = prepared((db) =>
+const getNotificationById = prepared("getNotificationById", (db) =>
   db
     .select()
     .from(notifications)
-    .where(and(eq(notifications.id, p("id")), eq(notifications.projectId, p("projectId"))))
-    .prepare("getNotificationById"),
+    .where(and(eq(notifications.id, p("id")), eq(notifications.projectId, p("projectId")))),
 );
 
 export async function getNotification(

@@ -9,22 +9,20 @@ const p = sql.placeholder;
 
 export type AttemptRow = typeof attempts.$inferSelect;
 
-const deliveriesOfNotification = prepared((db) =>
+const deliveriesOfNotification = prepared("deliveriesOfNotification", (db) =>
   db
     .select()
     .from(deliveries)
     .where(eq(deliveries.notificationId, p("id")))
-    .orderBy(deliveries.channel)
-    .prepare("deliveriesOfNotification"),
+    .orderBy(deliveries.channel),
 );
 
-const attemptsOfNotification = prepared((db) =>
+const attemptsOfNotification = prepared("attemptsOfNotification", (db) =>
   db
     .select()
     .from(attempts)
     .where(eq(attempts.notificationId, p("id")))
-    .orderBy(attempts.id)
-    .prepare("attemptsOfNotification"),
+    .orderBy(attempts.id),
 );
 
 export interface Timeline {

@@ -70,12 +70,11 @@ export const replaceUsers = statement<ProfileColumns & Record<string, unknown>>(
       updated_at = excluded.updated_at`,
 );
 
-const getUserById = prepared((db) =>
+const getUserById = prepared("getUserById", (db) =>
   db
     .select()
     .from(users)
-    .where(and(eq(users.projectId, p("projectId")), eq(users.id, p("id"))))
-    .prepare("getUserById"),
+    .where(and(eq(users.projectId, p("projectId")), eq(users.id, p("id")))),
 );
 
 export async function getUser(

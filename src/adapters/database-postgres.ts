@@ -1,0 +1,165 @@
+import { drizzle } from "drizzle-orm/postgres-js";
+import type { Sql } from "postgres";
+import { cursorRows } from "../../db/cursor.ts";
+import { serverFacts } from "../../db/server.ts";
+import { type Drizzle, nameOfStatement } from "../../db/statement.ts";
+import { transaction } from "../../db/transaction.ts";
+import type { Database } from "../ports.ts";
+import type { DatabaseTelemetry, PoolName } from "../telemetry-database.ts";
+import {
+  beginOn,
+  clientOf,
+  type DrizzleClient,
+  type TransactionClient,
+  type Watch,
+} from "./postgres-client.ts";
+import { type ConnectionOptions, openConnection } from "./postgres-connection.ts";
+import { createPool, type Pool } from "./postgres-pool.ts";
+import { replicaClient } from "./postgres-replica.ts";
+import { createPostgresSignals } from "./postgres-signals.ts";
+import { noRightsError, oldestVersion, startErrorOf, tooOldError } from "./postgres-start.ts";
+
+/** The settings of src/config-database.ts. */
+export interface PostgresOptions {
+  databaseUrl: string;
+  databaseReplicaUrl: string | null;
+  databasePgbouncer: boolean;
+  databasePoolMax: number;
+  databasePoolMin: number;
+  databaseIdleTimeoutMs: number;
+  databaseConnectionUses: number;
+  databaseConnectTimeoutMs: number;
+  databaseStatementTimeoutMs: number;
+}
+
+/** How long after it should have cancelled a statement the server is taken for gone. */
+const answerSlackMs = 5000;
+
+/**
+ * A PostgreSQL server. Its statements run at the same time, each on a connection of a bounded pool.
+ *
+ * @throws StartError where the server cannot be used, which says why and what to do
+ */
+export async function openPostgresDatabase(
+  options: PostgresOptions,
+  telemetry: DatabaseTelemetry,
+): Promise<Database> {
+  const { databaseUrl, databaseReplicaUrl } = options;
+  const watch = watchFor(telemetry);
+  const pool = openPool(databaseUrl, "primary", options, telemetry);
+  const orm = ormOf(clientOf(pool, watch));
+  try {
+    await requireUsable(orm, databaseUrl);
+  } catch (error) {
+    await pool.close();
+    throw startErrorOf(error, databaseUrl);
+  }
+  const replicaPool =
+    databaseReplicaUrl === null ? null : openPool(databaseReplicaUrl, "replica", options, telemetry);
+  const replica = replicaPool === null ? orm : ormOf(replicaOf(replicaPool, pool, watch, telemetry));
+  const signals = options.databasePgbouncer
+    ? deaf
+    : createPostgresSignals(
+        orm,
+        (onNotify, onLost) =>
+          openConnection(
+            { ...connectionOptions(databaseUrl, options), ...(onNotify ? { onNotify } : {}) },
+            onLost,
+          ),
+        { lost: telemetry.signalsLost, back: telemetry.signalsBack },
+      );
+
+  return {
+    orm,
+    replica,
+    exclusive: false,
+    signals,
+    transaction: (work) => transaction(orm, work, telemetry.conflictRetried),
+    cursorQuery: (query, batchRows) => cursorOn(pool, watch, query, batchRows),
+    // Autovacuum and the checkpointer do so by themselves.
+    maintain: async () => {},
+    boundRecovery: async () => {},
+    async close() {
+      await signals.close();
+      await replicaPool?.close();
+      await pool.close();
+    },
+  };
+}
+
+/** PgBouncer hands a connection to another after each transaction: nothing can be listened to. */
+const deaf = { send: async () => {}, listen: () => {}, heard: () => false, close: async () => {} };
+
+const connectionOptions = (url: string, options: PostgresOptions): ConnectionOptions => ({
+  url,
+  connectTimeoutMs: options.databaseConnectTimeoutMs,
+  statementTimeoutMs: options.databaseStatementTimeoutMs,
+  pgbouncer: options.databasePgbouncer,
+});
+
+function openPool(url: string, name: PoolName, options: PostgresOptions, telemetry: DatabaseTelemetry): Pool {
+  const pool = createPool(
+    (onLost) => openConnection(connectionOptions(url, options), onLost),
+    {
+      max: options.databasePoolMax,
+      min: Math.min(options.databasePoolMin, options.databasePoolMax),
+      idleTimeoutMs: options.databaseIdleTimeoutMs,
+      usesMax: options.databaseConnectionUses,
+      waitTimeoutMs: options.databaseConnectTimeoutMs,
+      answerTimeoutMs: options.databaseStatementTimeoutMs + answerSlackMs,
+    },
+    {
+      opened: () => telemetry.connectionOpened(name),
+      closed: (why, uses) => telemetry.connectionClosed(name, why, uses),
+    },
+  );
+  telemetry.poolOpened(name, pool.counts);
+  return pool;
+}
+
+/** Drizzle takes what it uses of postgres.js's client for all of it. */
+const ormOf = (client: DrizzleClient | TransactionClient): Drizzle =>
+  drizzle({ client: client as unknown as Sql }) as unknown as Drizzle;
+
+/** Measures what a statement takes, its wait for a connection included, by its name. */
+const watchFor =
+  (telemetry: DatabaseTelemetry): Watch =>
+  (run) =>
+  (text, params, options) => {
+    const startedMs = performance.now();
+    const answer = run(text, params, options);
+    const done = () =>
+      telemetry.queryFinished(nameOfStatement(text) ?? "unnamed", performance.now() - startedMs);
+    answer.then(done, done);
+    return answer;
+  };
+
+function replicaOf(replicaPool: Pool, pool: Pool, watch: Watch, telemetry: DatabaseTelemetry): DrizzleClient {
+  const events = {
+    passedOver: telemetry.replicaPassedOver,
+    lost: telemetry.replicaLost,
+    back: telemetry.replicaBack,
+  };
+  return replicaClient(replicaPool, pool, watch, events);
+}
+
+async function requireUsable(orm: Drizzle, url: string): Promise<void> {
+  const { major, version, mayCreate } = await serverFacts(orm);
+  if (major < oldestVersion) throw tooOldError(url, version);
+  if (!mayCreate) throw noRightsError(url);
+}
+
+/** In a transaction of its own, which ends with the last batch or when the reader has had enough. */
+async function* cursorOn<Row>(
+  pool: Pool,
+  watch: Watch,
+  query: Parameters<Database["cursorQuery"]>[0],
+  batchRows: number,
+): AsyncGenerator<Row[]> {
+  const { client, end } = await beginOn(pool, watch, "begin read only");
+  try {
+    yield* cursorRows<Row>(ormOf(client), query, batchRows);
+  } finally {
+    await end(false);
+  }
+}

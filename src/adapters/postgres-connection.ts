@@ -1,0 +1,206 @@
+import { connect, type Socket } from "node:net";
+import postgres from "postgres";
+import { valueTypes } from "./postgres-types.ts";
+
+export interface ConnectionOptions {
+  /** May carry `sslmode`. */
+  url: string;
+  connectTimeoutMs: number;
+  statementTimeoutMs: number;
+  /** Through PgBouncer in transaction mode: no prepared statements, no settings at the start. */
+  pgbouncer: boolean;
+  /** Called for each notification that this connection hears. */
+  onNotify?: (channel: string, payload: string) => void;
+}
+
+export interface RunOptions {
+  /** Keeps the statement prepared on the connection: one of a text. */
+  prepare: boolean;
+  /** Rows as arrays of their columns, instead of objects. */
+  arrays: boolean;
+}
+
+/** Rows, with the command that gave them. */
+export type Rows = unknown[] & { command: string };
+
+/** One connection to a server. It is never made again: once it is lost, all that is asked of it is refused. */
+export interface Connection {
+  /** Sends a statement behind those under way. Rejects once the connection is lost, though no answer came. */
+  run(text: string, params: unknown[], options: RunOptions): Promise<Rows>;
+  /** Statements under way. */
+  readonly running: number;
+  /** When the oldest statement under way was sent (`performance.now()`); null where none is. */
+  readonly oldestMs: number | null;
+  readonly lost: boolean;
+  /** Ends it: in order where nothing is under way. */
+  close(): Promise<void>;
+  /** Ends it at once; what is under way is rejected. */
+  destroy(error: Error): void;
+}
+
+/** There is no connection, for a reason that db/failure.ts takes for "unreachable" by its code. */
+export class ConnectionError extends Error {
+  override readonly name = "ConnectionError";
+  constructor(
+    readonly code: string,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** What `performance.now()` was a statement was sent at, and how to give it up. */
+interface Pending {
+  sentMs: number;
+  reject: (error: Error) => void;
+}
+
+const closeTimeoutSeconds = 1;
+
+/**
+ * Opens a connection, a postgres.js client of one. That library would connect again by itself where a
+ * connection is lost, and run what waits, even the rest of a transaction, on the new one: so it gets its
+ * socket from here, once.
+ *
+ * @param onLost called once, when it is gone without having been closed by us
+ * @throws the server's error, or one of an unreachable server
+ */
+export async function openConnection(
+  { url, connectTimeoutMs, statementTimeoutMs, pgbouncer, onNotify }: ConnectionOptions,
+  onLost: (error: Error) => void = () => {},
+): Promise<Connection> {
+  const pending = new Set<Pending>();
+  let lost: Error | null = null;
+  let closing = false;
+  let connected = false;
+  let socket: Socket | null = null;
+
+  const sql = postgres(url, {
+    max: 1,
+    idle_timeout: 0,
+    max_lifetime: 0,
+    connect_timeout: connectTimeoutMs / 1000,
+    prepare: !pgbouncer,
+    fetch_types: false,
+    types: valueTypes,
+    transform: { undefined: null },
+    onnotice: () => {},
+    onnotify: onNotify,
+    connection: pgbouncer
+      ? { application_name: "carillon" }
+      : { application_name: "carillon", statement_timeout: statementTimeoutMs },
+    onclose: () => lose(new ConnectionError("CONNECTION_CLOSED", "the server closed the connection")),
+    async socket({ host, port, path }: SocketPlace) {
+      if (connected) throw lost ?? new ConnectionError("CONNECTION_CLOSED", "the connection was lost");
+      connected = true;
+      socket = await openSocket({ host, port, path }, connectTimeoutMs);
+      return socket;
+    },
+  } as unknown as postgres.Options<Record<string, never>>);
+
+  function lose(error: Error): void {
+    if (lost !== null) return;
+    lost = error;
+    for (const { reject } of pending) reject(error);
+    pending.clear();
+    if (!closing) onLost(error);
+  }
+
+  const connection: Connection = {
+    run(text, params, { prepare, arrays }) {
+      if (lost !== null) return Promise.reject(lost);
+      return new Promise((resolve, reject) => {
+        const entry = { sentMs: performance.now(), reject };
+        pending.add(entry);
+        const query = sql.unsafe(
+          text,
+          params as never[],
+          {
+            prepare,
+            // Without parameters postgres.js would take the simple protocol, which prepares nothing.
+            ...(prepare && !pgbouncer ? { simple: false } : {}),
+          } as postgres.UnsafeQueryOptions,
+        );
+        (arrays ? query.values() : query).then(
+          (rows) => {
+            pending.delete(entry);
+            resolve(rows as unknown as Rows);
+          },
+          (error) => {
+            pending.delete(entry);
+            reject(error);
+          },
+        );
+      });
+    },
+    get running() {
+      return pending.size;
+    },
+    get oldestMs() {
+      for (const { sentMs } of pending) return sentMs;
+      return null;
+    },
+    get lost() {
+      return lost !== null;
+    },
+    async close() {
+      closing = true;
+      await sql.end({ timeout: closeTimeoutSeconds });
+      lose(new ConnectionError("CONNECTION_ENDED", "the connection was closed"));
+    },
+    destroy(error) {
+      lose(error);
+      socket?.destroy();
+    },
+  };
+
+  const timer = setTimeout(
+    () => connection.destroy(timedOut(`no answer within ${connectTimeoutMs} ms`)),
+    connectTimeoutMs,
+  );
+  try {
+    closing = true; // A connection that never was is not lost.
+    await connection.run("select 1", [], { prepare: false, arrays: true });
+    closing = false;
+    return connection;
+  } catch (error) {
+    connection.destroy(error as Error);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const timedOut = (message: string) => new ConnectionError("CONNECT_TIMEOUT", message);
+
+/** What postgres.js has read from the URL. */
+interface SocketPlace {
+  host: string[];
+  port: number[];
+  /** Of a Unix socket, instead of host and port. */
+  path: string | false;
+}
+
+function openSocket(
+  { host: [host = "localhost"], port: [port = 5432], path }: SocketPlace,
+  timeoutMs: number,
+) {
+  return new Promise<Socket>((resolve, reject) => {
+    const socket = path ? connect(path) : connect(port, host);
+    const timer = setTimeout(() => fail(timedOut(`${host}:${port} does not answer`)), timeoutMs);
+    const fail = (error: Error) => {
+      clearTimeout(timer);
+      socket.destroy();
+      reject(error);
+    };
+    socket.once("error", fail);
+    socket.once("connect", () => {
+      clearTimeout(timer);
+      socket.removeListener("error", fail);
+      socket.setNoDelay(true);
+      // Where TLS is asked for, postgres.js takes the server's name from here.
+      resolve(path ? socket : Object.assign(socket, { host, port }));
+    });
+  });
+}

@@ -1,0 +1,247 @@
+import { type Connection, ConnectionError, type Rows, type RunOptions } from "./postgres-connection.ts";
+
+export interface PoolOptions {
+  max: number;
+  /** Kept open though nothing uses them. */
+  min: number;
+  /** After how long an unused connection beyond `min` is closed. */
+  idleTimeoutMs: number;
+  /** Statements and transactions after which a connection is replaced; some a little earlier, so that not all go at once. */
+  usesMax: number;
+  /** How long one waits for a free connection. */
+  waitTimeoutMs: number;
+  /** After this long without an answer the server is taken for gone. */
+  answerTimeoutMs: number;
+}
+
+export interface PoolEvents {
+  opened(): void;
+  /** `uses` is what it had served by then. */
+  closed(why: "idle" | "uses" | "lost", uses: number): void;
+}
+
+export interface PoolCounts {
+  inUse: number;
+  idle: number;
+  opening: number;
+  waiting: number;
+  max: number;
+}
+
+export interface Pool {
+  /** Runs one statement on whichever connection is free. Those that wait get one in the order they came. */
+  run(text: string, params: unknown[], options: RunOptions): Promise<Rows>;
+  /** A connection for one's own, to be given back by `release`. @throws ConnectionError */
+  lease(): Promise<Connection>;
+  /** Give it back clean: without a transaction, a cursor or a setting that others would find. */
+  release(connection: Connection): void;
+  counts(): PoolCounts;
+  /** Waits for what is under way, then closes all. */
+  close(): Promise<void>;
+}
+
+interface Held {
+  uses: number;
+  usesMax: number;
+  idleSinceMs: number;
+}
+
+interface Waiter {
+  take: (connection: Connection) => void;
+  fail: (error: Error) => void;
+  deadlineMs: number;
+}
+
+/** How often what is idle, missing or without an answer is looked for. */
+const roundMs = 250;
+/** How many of the uses a connection may be replaced earlier. */
+const usesSpread = 0.1;
+
+/**
+ * Connections, each used by one at a time. postgres.js has a pool, but neither keeps a minimum open nor
+ * replaces a connection after so many uses nor lets one see who waits.
+ *
+ * @param open makes a connection, and calls `onLost` when it is gone
+ */
+export function createPool(
+  open: (onLost: () => void) => Promise<Connection>,
+  { max, min, idleTimeoutMs, usesMax, waitTimeoutMs, answerTimeoutMs }: PoolOptions,
+  events: PoolEvents,
+): Pool {
+  const held = new Map<Connection, Held>();
+  /** The last one given back is the first to be used again: so that the rest can be closed. */
+  const idle: Connection[] = [];
+  const waiters: Waiter[] = [];
+  let firstWaiter = 0;
+  let opening = 0;
+  let closing = false;
+  let onEmpty = () => {};
+
+  const waiting = () => waiters.length - firstWaiter;
+  const isFull = () => held.size + opening >= max;
+
+  function nextWaiter(): Waiter | undefined {
+    if (firstWaiter === waiters.length) return undefined;
+    const waiter = waiters[firstWaiter];
+    firstWaiter += 1;
+    if (firstWaiter === waiters.length || firstWaiter > 1024) {
+      waiters.splice(0, firstWaiter);
+      firstWaiter = 0;
+    }
+    return waiter;
+  }
+
+  function wait(take: Waiter["take"], fail: Waiter["fail"]): void {
+    if (closing) {
+      fail(new ConnectionError("CONNECTION_ENDED", "the database is being closed"));
+      return;
+    }
+    waiters.push({ take, fail, deadlineMs: performance.now() + waitTimeoutMs });
+    grow(false);
+  }
+
+  /** Opens what is missing: one for each that waits, and up to the minimum. */
+  function grow(toMin: boolean): void {
+    if (closing && waiting() === 0) return;
+    while (!isFull() && (opening < waiting() || (toMin && held.size + opening < min))) void openOne();
+  }
+
+  async function openOne(): Promise<void> {
+    opening += 1;
+    try {
+      const connection: Connection = await open(() => drop(connection, "lost"));
+      if (connection.lost) throw new ConnectionError("CONNECTION_CLOSED", "it was closed at once");
+      opening -= 1;
+      held.set(connection, {
+        uses: 0,
+        usesMax: Math.max(1, Math.round(usesMax * (1 - Math.random() * usesSpread))),
+        idleSinceMs: 0,
+      });
+      events.opened();
+      put(connection);
+    } catch (error) {
+      opening -= 1;
+      // While others are open, those that wait will get one of them: the server may just have no more to give.
+      if (held.size === 0 && opening === 0) {
+        for (let waiter = nextWaiter(); waiter; waiter = nextWaiter()) waiter.fail(error as Error);
+      }
+      settle();
+    }
+  }
+
+  /** Hands a connection that nobody uses to who waits the longest, or keeps it. */
+  function put(connection: Connection): void {
+    const waiter = nextWaiter();
+    if (waiter !== undefined) {
+      waiter.take(connection);
+      return;
+    }
+    const facts = held.get(connection);
+    if (facts !== undefined) facts.idleSinceMs = performance.now();
+    idle.push(connection);
+    settle();
+  }
+
+  function takeIdle(): Connection | undefined {
+    return idle.pop();
+  }
+
+  function release(connection: Connection): void {
+    const facts = held.get(connection);
+    if (facts === undefined) return; // It was lost meanwhile.
+    facts.uses += 1;
+    if (facts.uses < facts.usesMax) {
+      put(connection);
+      return;
+    }
+    drop(connection, "uses");
+    void connection.close();
+  }
+
+  function drop(connection: Connection, why: "idle" | "uses" | "lost"): void {
+    const facts = held.get(connection);
+    if (facts === undefined) return;
+    held.delete(connection);
+    const at = idle.indexOf(connection);
+    if (at >= 0) idle.splice(at, 1);
+    events.closed(why, facts.uses);
+    // What was lost is made again by the next round: where the server is gone, all are lost at once.
+    grow(why === "uses");
+    settle();
+  }
+
+  const isSettled = () => waiting() === 0 && opening === 0 && idle.length === held.size;
+  const settle = () => {
+    if (closing && isSettled()) onEmpty();
+  };
+
+  function round(): void {
+    const nowMs = performance.now();
+    while (firstWaiter < waiters.length && (waiters[firstWaiter]?.deadlineMs ?? 0) <= nowMs) {
+      nextWaiter()?.fail(
+        new ConnectionError(
+          "CONNECTION_WAIT_TIMEOUT",
+          `no connection was free for ${waitTimeoutMs} ms: all ${held.size} are in use, of at most ${max}`,
+        ),
+      );
+    }
+    for (const connection of held.keys()) {
+      const { oldestMs } = connection;
+      if (oldestMs !== null && nowMs - oldestMs > answerTimeoutMs) {
+        const message = `the server gave no answer for ${answerTimeoutMs} ms`;
+        connection.destroy(new ConnectionError("CONNECTION_TIMEOUT", message));
+      }
+    }
+    for (let [oldest] = idle; oldest !== undefined && held.size > min; [oldest] = idle) {
+      if (nowMs - (held.get(oldest)?.idleSinceMs ?? nowMs) < idleTimeoutMs) break;
+      drop(oldest, "idle");
+      void oldest.close();
+    }
+    grow(true);
+  }
+  const rounds = setInterval(round, Math.min(roundMs, idleTimeoutMs, waitTimeoutMs));
+  rounds.unref();
+
+  return {
+    run(text, params, options) {
+      const connection = takeIdle();
+      if (connection !== undefined) return runOn(connection, text, params, options);
+      return new Promise((resolve, reject) =>
+        wait((free) => runOn(free, text, params, options).then(resolve, reject), reject),
+      );
+    },
+    lease() {
+      const connection = takeIdle();
+      return connection === undefined ? new Promise(wait) : Promise.resolve(connection);
+    },
+    release,
+    counts: () => ({
+      inUse: held.size - idle.length,
+      idle: idle.length,
+      opening,
+      waiting: waiting(),
+      max,
+    }),
+    async close() {
+      closing = true;
+      if (!isSettled()) await new Promise<void>((resolve) => (onEmpty = resolve));
+      clearInterval(rounds);
+      const all = [...held.keys()];
+      held.clear();
+      idle.length = 0;
+      await Promise.all(all.map((connection) => connection.close()));
+    },
+  };
+
+  function runOn(
+    connection: Connection,
+    text: string,
+    params: unknown[],
+    options: RunOptions,
+  ): Promise<Rows> {
+    const answer = connection.run(text, params, options);
+    const done = () => release(connection);
+    answer.then(done, done);
+    return answer;
+  }
+}

@@ -1,0 +1,55 @@
+import { failureOf } from "../../db/failure.ts";
+import { clientOf, type DrizzleClient, type Watch } from "./postgres-client.ts";
+import type { Pool } from "./postgres-pool.ts";
+
+interface ReplicaEvents {
+  /** A read went to the primary. */
+  passedOver(): void;
+  lost(error: unknown): void;
+  back(): void;
+}
+
+/** For how long a replica that did not answer is left alone. */
+const aloneMs = 5000;
+
+/**
+ * Reads from the replica, and from the primary while the replica does not answer. Once it failed it is left
+ * alone for some seconds; then one read tries it, and the others follow where that one succeeds.
+ */
+export function replicaClient(
+  replica: Pool,
+  primary: Pool,
+  watch: Watch,
+  events: ReplicaEvents,
+): DrizzleClient {
+  const onReplica = watch(replica.run);
+  const onPrimary = watch(primary.run);
+  /** Until when it is left alone (`performance.now()`); null while it answers. */
+  let aloneUntilMs: number | null = null;
+  let probing = false;
+
+  return clientOf(primary, watch, async (text, params, options) => {
+    const isProbe = aloneUntilMs !== null && !probing && performance.now() >= aloneUntilMs;
+    if (aloneUntilMs === null || isProbe) {
+      probing = isProbe || probing;
+      try {
+        const rows = await onReplica(text, [...params], options);
+        if (aloneUntilMs !== null) events.back();
+        aloneUntilMs = null;
+        return rows;
+      } catch (error) {
+        // A standby cancels a read that is in the way of what it has to replay, too: that is a "conflict".
+        const failure = failureOf(error);
+        if (failure !== "unreachable" && failure !== "conflict") throw error;
+        if (failure === "unreachable") {
+          if (aloneUntilMs === null) events.lost(error);
+          aloneUntilMs = performance.now() + aloneMs;
+        }
+      } finally {
+        if (isProbe) probing = false;
+      }
+    }
+    events.passedOver();
+    return onPrimary(text, params, options);
+  });
+}
