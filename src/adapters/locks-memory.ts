@@ -1,4 +1,8 @@
-import type { Cache, RateLimit } from "../ports.ts";
+import type { Cache } from "../ports.ts";
+import { countRequest, type RateWindow } from "./rate-window.ts";
+
+/** Locks and windows that are kept at most; those that ended leave first. */
+const entriesMax = 10_000;
 
 /** Locks among the parts of one process. */
 export function createMemoryLocks(
@@ -15,6 +19,9 @@ export function createMemoryLocks(
   return {
     async acquireLock(name, ttlSeconds) {
       if ((held.get(name)?.untilMs ?? 0) > now()) return null;
+      if (held.size >= entriesMax) {
+        for (const [other, { untilMs }] of held) if (untilMs <= now()) held.delete(other);
+      }
       const token = crypto.randomUUID();
       held.set(name, { token, untilMs: now() + ttlSeconds * 1000 });
       lastFence = Math.max(lastFence + 1, now() * 1000);
@@ -31,17 +38,30 @@ export function createMemoryLocks(
   };
 }
 
-/** The sliding window of one process: the times of the requests that were let through. */
+/**
+ * The sliding windows of one process. One that is idle is dropped when its last request has left it; beyond the
+ * bound the one that was not asked for the longest is forgotten, and begins anew.
+ */
 export function createMemoryRateLimit(now: () => number): Cache["rateLimitSlidingWindow"] {
-  const windows = new Map<string, number[]>();
-  return async (key, max, windowSeconds): Promise<RateLimit> => {
+  /** The least recently used stand first. */
+  const windows = new Map<string, RateWindow & { idleMs: number }>();
+
+  function dropOldest(nowMs: number): void {
+    for (const [key, { idleMs }] of windows) {
+      if (idleMs > nowMs && windows.size <= entriesMax) return;
+      windows.delete(key);
+    }
+  }
+
+  return async (key, max, windowSeconds) => {
+    const windowMs = windowSeconds * 1000;
     const nowMs = now();
-    const times = (windows.get(key) ?? []).filter((at) => at > nowMs - windowSeconds * 1000);
-    const allowed = times.length < max;
-    if (allowed) times.push(nowMs);
-    windows.set(key, times);
-    const remaining = max - times.length;
-    const resetMs = remaining > 0 ? 0 : (times[0] ?? nowMs) + windowSeconds * 1000 - nowMs;
-    return { allowed, remaining, resetMs };
+    const window = windows.get(key) ?? { slots: [], used: 0, idleMs: 0 };
+    const answer = countRequest(window, max, windowMs, nowMs);
+    window.idleMs = (window.slots.at(-1)?.endMs ?? nowMs) + windowMs;
+    windows.delete(key);
+    windows.set(key, window);
+    dropOldest(nowMs);
+    return answer;
   };
 }

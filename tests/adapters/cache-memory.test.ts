@@ -1,4 +1,4 @@
 import { createMemoryCache } from "../../src/adapters/cache-memory.ts";
 import { cacheContract } from "./cache.contract.ts";
 
-cacheContract("memory", createMemoryCache);
+cacheContract("memory", () => createMemoryCache());

@@ -1,0 +1,62 @@
+import type { Cache } from "../ports.ts";
+import type { CacheTelemetry } from "../telemetry-cache.ts";
+import { cacheAside } from "./cache-aside.ts";
+import { createCircuit } from "./redis-circuit.ts";
+import { connectRedis } from "./redis-connection.ts";
+import { createInvalidations } from "./redis-invalidations.ts";
+import { redisKeys } from "./redis-keys.ts";
+import { createRedisLocks } from "./redis-locks.ts";
+import { createRedisPool } from "./redis-pool.ts";
+import { createRedisRateLimit } from "./redis-rate-limit.ts";
+import { createRedisStore } from "./redis-store.ts";
+
+export interface RedisCacheOptions {
+  redisUrl: string;
+  redisReplicaUrl: string | null;
+  redisPrefix: string;
+  redisTimeoutMs: number;
+  redisPoolMin: number;
+  redisPoolMax: number;
+}
+
+/**
+ * The cache of all processes that share a Redis. Resolves even where Redis cannot be reached: that is logged,
+ * and it is used as soon as it can be.
+ */
+export async function createRedisCache(
+  options: RedisCacheOptions,
+  telemetry: CacheTelemetry,
+): Promise<Cache> {
+  const { redisUrl: url, redisTimeoutMs: timeoutMs } = options;
+  const keys = redisKeys(options.redisPrefix);
+  const invalidations = createInvalidations(keys);
+  const circuit = createCircuit({ url, timeoutMs, duties: invalidations, telemetry });
+  const pool = createRedisPool({
+    min: options.redisPoolMin,
+    max: options.redisPoolMax,
+    timeoutMs,
+    connect: (onLost) => connectRedis(url, { onLost, autoPipelining: false }),
+  });
+  const store = createRedisStore({ circuit, keys, lost: invalidations.add });
+
+  telemetry.watch({
+    circuitOpen: () => circuit.connection() === undefined,
+    replicaUsed: () => false,
+    pool: pool.figures,
+    pendingInvalidations: invalidations.size,
+    info: () => circuit.run("info", ({ client }) => client.info()),
+  });
+  await circuit.start();
+  if (circuit.connection() !== undefined) await pool.warm();
+
+  return {
+    ...cacheAside(store, telemetry),
+    ...createRedisLocks({ circuit, pool, keys, timeoutMs }),
+    rateLimitSlidingWindow: createRedisRateLimit(circuit, keys),
+    available: () => circuit.connection() !== undefined,
+    async close() {
+      pool.close();
+      circuit.close();
+    },
+  };
+}

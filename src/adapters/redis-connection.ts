@@ -1,0 +1,122 @@
+import { readFileSync } from "node:fs";
+import { Cluster, Redis } from "ioredis";
+import { type RedisScripts, redisScripts } from "./redis-scripts.ts";
+
+/** Until a connection is made, its TLS handshake and login included. */
+const connectTimeoutMs = 2_000;
+
+/** The commands that are used, and the scripts. */
+export interface RedisClient extends RedisScripts {
+  get(key: string): Promise<string | null>;
+  mget(keys: string[]): Promise<(string | null)[]>;
+  set(key: string, value: string, px: "PX", ttlMs: number): Promise<unknown>;
+  ping(): Promise<string>;
+  info(): Promise<string>;
+}
+
+/** A connection to one server or to a cluster. It is not made again when it is lost: whoever had it makes another. */
+export interface RedisConnection {
+  client: RedisClient;
+  cluster: boolean;
+  /** Every server that holds a part of the keys. */
+  masters(): Redis[];
+  /** Drops it at once; commands under way are rejected. */
+  close(): void;
+}
+
+/**
+ * Connects and logs in, within 2 s.
+ *
+ * @param url redis:// or, for TLS, rediss://; `?cluster=1` for a cluster, `?ca=<path>` for an authority in PEM
+ * besides those that the system and NODE_EXTRA_CA_CERTS name
+ * @param onLost called once, when a connection that was made is lost
+ * @throws Error that says why, without the password
+ */
+export async function connectRedis(
+  url: string,
+  { onLost, autoPipelining = true }: { onLost: (reason: string) => void; autoPipelining?: boolean },
+): Promise<RedisConnection> {
+  const { cluster, host, port, ...login } = parse(url);
+  const common = {
+    enableAutoPipelining: autoPipelining,
+    enableOfflineQueue: false,
+    lazyConnect: true,
+    scripts: redisScripts({ cluster }),
+  };
+  const node = {
+    ...login,
+    connectTimeout: connectTimeoutMs,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+  };
+  const redis = cluster
+    ? new Cluster([{ host, port }], {
+        ...common,
+        redisOptions: node,
+        clusterRetryStrategy: () => null,
+        retryDelayOnFailover: 0,
+        retryDelayOnClusterDown: 0,
+        maxRedirections: 3,
+        // A certificate names hosts, not addresses.
+        ...(node.tls && {
+          dnsLookup: (address: string, done: (error: null, address: string) => void) => done(null, address),
+        }),
+      })
+    : new Redis({ ...node, ...common, host, port, retryStrategy: () => null });
+
+  let lastError = "";
+  const hear = (error: unknown) => {
+    lastError = wordsOf(error);
+  };
+  redis.on("error", hear);
+  redis.on("node error", hear);
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new Error(`no answer within ${connectTimeoutMs} ms`)),
+    connectTimeoutMs,
+  );
+  try {
+    const connected = redis.connect();
+    connected.catch(() => {});
+    await Promise.race([connected, late]);
+  } catch (error) {
+    redis.disconnect();
+    throw new Error(lastError || wordsOf(error));
+  } finally {
+    clearTimeout(timer);
+  }
+  let closed = false;
+  redis.once("end", () => {
+    if (!closed) onLost(lastError || "the connection was closed");
+  });
+  return {
+    client: redis as unknown as RedisClient, // The scripts are methods that ioredis adds at run time.
+    cluster,
+    masters: () => (redis instanceof Cluster ? redis.nodes("master") : [redis]),
+    close() {
+      closed = true;
+      redis.disconnect();
+    },
+  };
+}
+
+function parse(url: string) {
+  const { protocol, hostname, port, username, password, pathname, searchParams } = new URL(url);
+  const ca = searchParams.get("ca");
+  const host = hostname.replace(/^\[|\]$/g, "");
+  return {
+    cluster: searchParams.get("cluster") === "1",
+    host,
+    port: Number(port || 6379),
+    ...(username && { username: decodeURIComponent(username) }),
+    ...(password && { password: decodeURIComponent(password) }),
+    db: Number(pathname.slice(1) || 0),
+    ...(protocol === "rediss:" && { tls: { servername: host, ...(ca && { ca: readFileSync(ca, "utf8") }) } }),
+  };
+}
+
+/** What ioredis says of a cluster stands in the error of the node that it asked last. */
+function wordsOf(error: unknown): string {
+  const { message, lastNodeError } = error as Error & { lastNodeError?: Error };
+  return lastNodeError?.message ?? message;
+}

@@ -1,0 +1,56 @@
+import { type Cache, CacheUnavailable } from "../ports.ts";
+import type { Circuit } from "./redis-circuit.ts";
+import type { RedisConnection } from "./redis-connection.ts";
+import { createDeadlines } from "./redis-deadline.ts";
+import type { RedisKeys } from "./redis-keys.ts";
+import type { RedisPool } from "./redis-pool.ts";
+
+/** The last fence of a lock is remembered for a week after it was last taken; the server's clock is far beyond it then. */
+const fenceMsMax = 7 * 86_400_000;
+
+interface RedisLocksOptions {
+  circuit: Circuit;
+  pool: RedisPool;
+  keys: RedisKeys;
+  timeoutMs: number;
+}
+
+/**
+ * Locks in one Redis (SET NX PX with a token: Redis documentation, "Distributed locks"). They are as safe as
+ * that one server: one that failed over to a replica may give a lock twice, so what must not happen twice
+ * checks the fence. A lock whose answer was lost is free again after its time to live.
+ */
+export function createRedisLocks({
+  circuit,
+  pool,
+  keys,
+  timeoutMs,
+}: RedisLocksOptions): Pick<Cache, "acquireLock" | "renewLock" | "releaseLock"> {
+  const deadlines = createDeadlines(timeoutMs);
+
+  async function run<T>(command: (connection: RedisConnection) => Promise<T>): Promise<T> {
+    if (circuit.connection() === undefined) throw new CacheUnavailable("Redis cannot be reached");
+    try {
+      return await pool.use((connection) => deadlines.within(command(connection)));
+    } catch (error) {
+      if (error instanceof CacheUnavailable) throw error;
+      throw new CacheUnavailable("Redis did not answer", { cause: error });
+    }
+  }
+
+  return {
+    async acquireLock(name, ttlSeconds) {
+      const token = crypto.randomUUID();
+      const fence = await run(({ client }) =>
+        client.lockAcquire(keys.lock(name), keys.fence(name), token, ttlSeconds * 1000, fenceMsMax),
+      );
+      return fence === null ? null : { token, fence: Number(fence) };
+    },
+    async renewLock(name, token, ttlSeconds) {
+      return (await run(({ client }) => client.lockRenew(keys.lock(name), token, ttlSeconds * 1000))) === 1;
+    },
+    async releaseLock(name, token) {
+      return (await run(({ client }) => client.lockRelease(keys.lock(name), token))) === 1;
+    },
+  };
+}

@@ -1,0 +1,160 @@
+import type { Fill, Leased, Store } from "./cache-aside.ts";
+import type { Circuit } from "./redis-circuit.ts";
+import type { RedisConnection } from "./redis-connection.ts";
+import { dropFromRedis } from "./redis-invalidations.ts";
+import type { RedisKeys } from "./redis-keys.ts";
+
+/** What is fetched for longer is not kept. */
+const fetchMsMax = 30_000;
+
+/** A writer that died no longer keeps others from filling after this; one that saves for longer keeps nothing. */
+const saveMsMax = 60_000;
+
+/** Keys of one script or MGET, which hold up the server. */
+const batchKeys = 500;
+
+interface RedisStoreOptions {
+  circuit: Circuit;
+  keys: RedisKeys;
+  /** Takes the keys whose deletion Redis did not hear of. */
+  lost(keys: string[]): void;
+  /** Reads where that is quick and true enough; undefined where the primary has to be asked. */
+  readReplica?(keys: string[]): Promise<(string | null)[]> | undefined;
+  /** Is told of keys before they are changed. */
+  changing?(keys: string[]): void;
+}
+
+/** Values as JSON text in Redis. Where Redis cannot be had, nothing is found, leased or kept. */
+export function createRedisStore({ circuit, keys, lost, readReplica, changing }: RedisStoreOptions): Store {
+  /** Runs a script over pairs of keys with `words` for each, in batches; a cluster is given one pair at a time. */
+  function overPairs<T>(
+    name: "cacheLease" | "cacheFill" | "cachePut",
+    asked: string[],
+    words: (from: number, to: number) => (string | number)[],
+  ): Promise<T[]> {
+    return circuit.run(name, ({ client, cluster }) => {
+      const step = cluster ? 1 : batchKeys;
+      const answers: Promise<T>[] = [];
+      for (let from = 0; from < asked.length; from += step) {
+        const to = Math.min(asked.length, from + step);
+        const pairs = asked.slice(from, to).flatMap((key) => [keys.value(key), keys.lease(key)]);
+        const count = cluster ? [] : [pairs.length];
+        answers.push(client[name](...count, ...pairs, ...words(from, to)) as Promise<T>);
+      }
+      return Promise.all(answers);
+    });
+  }
+
+  async function drop(dropped: string[]): Promise<void> {
+    changing?.(dropped);
+    if (circuit.connection() === undefined) return lost(dropped);
+    try {
+      await circuit.run("cacheDrop", async (connection) => {
+        for (let from = 0; from < dropped.length; from += batchKeys) {
+          await dropFromRedis(connection, keys, dropped.slice(from, from + batchKeys));
+        }
+      });
+    } catch (error) {
+      lost(dropped);
+      circuit.open((error as Error).message); // Not read from again until it has heard of them.
+    }
+  }
+
+  return {
+    async read(asked) {
+      if (circuit.connection() === undefined) return asked.map(() => undefined);
+      try {
+        const names = asked.map(keys.value);
+        const texts =
+          (await readReplica?.(asked)) ??
+          (await circuit.run("get", (connection) => readTexts(connection, names)));
+        return texts.map(parse);
+      } catch {
+        return asked.map(() => undefined);
+      }
+    },
+
+    async lease(asked) {
+      const nothing = () => asked.map(() => ({ value: undefined, lease: null }));
+      if (circuit.connection() === undefined) return nothing();
+      try {
+        const token = crypto.randomUUID();
+        const answers = await overPairs<(string | null)[]>("cacheLease", asked, () => [token, fetchMsMax]);
+        const flat = answers.flat();
+        return asked.map(
+          (_, index): Leased => ({
+            value: parse(flat[index * 2] ?? null),
+            lease: flat[index * 2 + 1] || null,
+          }),
+        );
+      } catch {
+        return nothing();
+      }
+    },
+
+    async fill(fills: Fill[]) {
+      const asked = fills.map(({ key }) => key);
+      const words = fills.map(({ lease, value, ttlMs }) => [lease, JSON.stringify(value), ttlMs]);
+      // One that came late or was refused changes nothing: the lease decides in Redis.
+      await overPairs("cacheFill", asked, (from, to) => words.slice(from, to).flat()).catch(() => {});
+    },
+
+    async put(entries) {
+      const asked = entries.map(({ key }) => key);
+      changing?.(asked);
+      const words = entries.map(({ value, ttlMs }) => [JSON.stringify(value), ttlMs]);
+      try {
+        await overPairs("cachePut", asked, (from, to) => words.slice(from, to).flat());
+      } catch {
+        await drop(asked); // An older value may be left.
+      }
+    },
+
+    drop,
+
+    async begin(key) {
+      changing?.([key]);
+      const token = crypto.randomUUID();
+      try {
+        await circuit.run("cacheBegin", ({ client }) =>
+          client.cacheBegin(keys.value(key), keys.lease(key), token, saveMsMax),
+        );
+        return token;
+      } catch {
+        return null;
+      }
+    },
+
+    async finish(key, token, value, ttlMs) {
+      changing?.([key]);
+      if (token === null) return drop([key]);
+      const text = value === undefined ? "" : JSON.stringify(value);
+      try {
+        await circuit.run("cacheFinish", ({ client }) =>
+          client.cacheFinish(keys.value(key), keys.lease(key), token, text, ttlMs),
+        );
+      } catch {
+        await drop([key]);
+      }
+    },
+  };
+}
+
+/** One key by GET, which auto-pipelining gathers; many by MGET; in a cluster each by itself, to its own server. */
+export async function readTexts(
+  { client, cluster }: RedisConnection,
+  names: string[],
+): Promise<(string | null)[]> {
+  if (names.length > 1 && !cluster) return client.mget(names);
+  return Promise.all(names.map((name) => client.get(name)));
+}
+
+/** What cannot be parsed was not written by us: nothing is there. */
+function parse(text: string | null): unknown {
+  if (text === null) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
