@@ -1,0 +1,65 @@
+import { z } from "zod";
+import { channels, priorities } from "../channels/channel.ts";
+import type { NotificationEvent } from "../ports.ts";
+
+/**
+ * How an event stands in Kafka: JSON with a version. A field that old readers can do without may be added to
+ * a version; what they would misread makes a new one.
+ */
+const version = 1;
+
+const wire = z.object({
+  v: z.literal(version),
+  id: z.uuid(),
+  projectId: z.string().min(1),
+  test: z.boolean(),
+  userId: z.string().min(1),
+  priority: z.enum(priorities),
+  channels: z.array(z.enum(channels)).nullable(),
+  scheduled: z.boolean(),
+  expiresAt: z.number().nullable(),
+  profileAt: z.number().nullable(),
+});
+
+/** Few and fixed: it is a label of a metric. */
+export type PoisonReason = "no value" | "not JSON" | "unknown version" | "wrong fields";
+
+/** What a message holds, or why it is none of ours. */
+export type Decoded = { event: NotificationEvent } | { poison: PoisonReason; detail: string };
+
+export function encodeEvent(event: NotificationEvent): string {
+  const { id, projectId, test, userId, priority, channels, scheduled, expiresAt, profileAt } = event;
+  return JSON.stringify({
+    v: version,
+    id,
+    projectId,
+    test,
+    userId,
+    priority,
+    channels,
+    scheduled,
+    expiresAt,
+    profileAt,
+  });
+}
+
+/** All events of a user have one key, hence one partition, hence an order. */
+export const keyOf = ({ projectId, userId }: NotificationEvent): string => `${projectId}:${userId}`;
+
+export function decodeEvent(value: Buffer | null): Decoded {
+  if (value === null) return { poison: "no value", detail: "" };
+  let json: unknown;
+  try {
+    json = JSON.parse(value.toString());
+  } catch (error) {
+    return { poison: "not JSON", detail: String(error) };
+  }
+  const parsed = wire.safeParse(json);
+  if (parsed.success) {
+    const { v: _, ...event } = parsed.data;
+    return { event };
+  }
+  const [issue] = parsed.error.issues;
+  const path = issue?.path.join(".") ?? "";
+  return { poison: path === "v" ? "unknown version" : "wrong fields", detail: `${path}: ${issue?.message}` };
+}

@@ -1,0 +1,71 @@
+import { KafkaJSConnectionError } from "kafkajs";
+import RequestQueue from "kafkajs/src/network/requestQueue";
+import { kafkaBounds } from "./kafka-bounds.ts";
+
+/**
+ * What kafkajs 2.2.4, the last release, does wrong and we can set right from outside. Faults that are worked
+ * around where they matter are named there: its producer's sequence numbers in kafka-producer.ts (#598), its
+ * consumers that end or stand still in kafka-consumer.ts (#1163, #660, #1513).
+ */
+export function workAroundKafkaJs(): void {
+  stopIdleSpin();
+  checkTimeoutsSeldom();
+  boundDisconnect();
+}
+
+/**
+ * tulios/kafkajs#1704 and #1556: after each answer a connection looks for requests that wait, and having looked
+ * it schedules the next look at once, for ever. Measured: 4 consumers and 1 producer without work took
+ * IDLE_BEFORE of a core, and IDLE_AFTER without this. Where nothing waits there is nothing to look for: whatever comes
+ * to wait schedules its look itself.
+ */
+function stopIdleSpin(): void {
+  const schedule = RequestQueue.prototype.scheduleCheckPendingRequests;
+  RequestQueue.prototype.scheduleCheckPendingRequests = function (this: RequestQueue): void {
+    if (this.pending.length > 0) schedule.call(this);
+  };
+}
+
+/**
+ * Each connection looks ten times a second for requests that timed out. Once a second is enough for timeouts of
+ * ten seconds: SELDOM.
+ */
+function checkTimeoutsSeldom(): void {
+  RequestQueue.prototype.scheduleRequestTimeoutCheck = function (this: RequestQueue): void {
+    this.destroy();
+    this.requestTimeoutIntervalId = setInterval(() => {
+      for (const request of this.inflight.values()) {
+        if (Date.now() - request.sentAt > request.requestTimeout) request.timeoutRequest();
+      }
+      if (!this.isConnected()) this.destroy();
+    }, timeoutCheckMs);
+  };
+}
+const timeoutCheckMs = 1000;
+
+/**
+ * tulios/kafkajs#918: a connection that is closed waits for what is under way, while the timer that would time
+ * these requests out is already stopped: with a broker that hangs it waits for ever, and so does `disconnect`.
+ */
+function boundDisconnect(): void {
+  const wait = RequestQueue.prototype.waitForPendingRequests;
+  RequestQueue.prototype.waitForPendingRequests = async function (this: RequestQueue): Promise<void> {
+    const timer = setTimeout(
+      () => this.rejectAll(new KafkaJSConnectionError("closed before it was answered")),
+      kafkaBounds.disconnectMs,
+    );
+    try {
+      await wait.call(this);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}
+
+/**
+ * tulios/kafkajs splits the address of a first broker at its first colon, which leaves "[" of "[::1]:9092". The
+ * colons of an IPv6 address are therefore written in another way until the socket is made.
+ */
+export const hideColons = (broker: string): string =>
+  broker.replace(/^\[([^\]]+)\]/, (_, host: string) => host.replaceAll(":", "~"));
+export const showColons = (host: string): string => host.replaceAll("~", ":");
