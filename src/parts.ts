@@ -4,8 +4,11 @@ import { migrate, NewerSchemaError, newestVersion } from "../db/migrate.ts";
 import { ensurePartitions } from "../db/partitions.ts";
 import { keepSandboxMessage } from "../db/queries/sandbox.ts";
 import { createMemoryCache } from "./adapters/cache-memory.ts";
+import { createRedisCache } from "./adapters/cache-redis.ts";
 import { type DataFolder, inspectDataFolder, openDataFolder } from "./adapters/data-folder.ts";
 import { openPgliteDatabase } from "./adapters/database-pglite.ts";
+import { openPostgresDatabase } from "./adapters/database-postgres.ts";
+import { createKafkaEventLog } from "./adapters/event-log-kafka.ts";
 import { createMemoryEventLog } from "./adapters/event-log-memory.ts";
 import {
   addressOf,
@@ -20,7 +23,10 @@ import { createWebhookProvider } from "./channels/providers/webhook.ts";
 import type { Config } from "./config.ts";
 import { StartError } from "./errors.ts";
 import type { Cache, Clock, Database, EventLog } from "./ports.ts";
-import type { Telemetry } from "./telemetry.ts";
+import { createTelemetry, type Telemetry } from "./telemetry.ts";
+import { createCacheTelemetry } from "./telemetry-cache.ts";
+import { createDatabaseTelemetry } from "./telemetry-database.ts";
+import { createKafkaTelemetry } from "./telemetry-kafka.ts";
 
 /** What a thread needs of the outside: the implementations that the settings choose, opened. */
 export interface Parts {
@@ -48,11 +54,15 @@ const sandboxMax = 1000;
 
 export const systemClock: Clock = { now: () => Date.now() };
 
+/** What keys in the cache begin with: the caches that are counted by name. */
+const cacheNames = ["user", "key", "notification", "rate"];
+
 /** Opens everything, and brings the database up to date. Throws a StartError that says what to do. */
-export async function openParts({ config, dev, clock, telemetry }: PartsOptions): Promise<Parts> {
-  const { db, release } = await openDatabase(config, clock);
-  const cache = createMemoryCache();
-  const log = createMemoryEventLog({ onError: (error) => telemetry.failed("dispatch", error) });
+export async function openParts(options: PartsOptions): Promise<Parts> {
+  const { config, dev, clock, telemetry } = options;
+  const { db, release } = await openDatabase(options);
+  const cache = await openCache(config, db, telemetry);
+  const log = openEventLog(config, telemetry);
   const providers = providersOf(config, dev ? sandboxIn(db, clock) : null);
   return {
     db,
@@ -69,6 +79,21 @@ export async function openParts({ config, dev, clock, telemetry }: PartsOptions)
   };
 }
 
+function openCache(config: Config, db: Database, { registry, log }: Telemetry): Cache | Promise<Cache> {
+  const telemetry = createCacheTelemetry({ registry, log, names: cacheNames });
+  const { redisUrl } = config;
+  if (redisUrl !== null) return createRedisCache({ ...config, redisUrl }, telemetry);
+  return createMemoryCache({ telemetry, ...(db.exclusive ? {} : { signals: db.signals }) });
+}
+
+function openEventLog(config: Config, telemetry: Telemetry): EventLog {
+  const { kafkaBrokers } = config;
+  if (kafkaBrokers !== null) {
+    return createKafkaEventLog({ ...config, kafkaBrokers }, createKafkaTelemetry(telemetry));
+  }
+  return createMemoryEventLog({ onError: (error) => telemetry.failed("dispatch", error) });
+}
+
 interface OpenDatabase {
   db: Database;
   /** Migrations that were applied now. */
@@ -76,11 +101,39 @@ interface OpenDatabase {
   release: () => void;
 }
 
-async function openDatabase(config: Config, clock: Clock): Promise<OpenDatabase> {
+async function openDatabase(options: PartsOptions): Promise<OpenDatabase> {
+  const { databaseUrl } = options.config;
+  return databaseUrl === null ? openEmbedded(options) : openServer(databaseUrl, options);
+}
+
+async function openServer(
+  databaseUrl: string,
+  { config, clock, telemetry, worker }: PartsOptions,
+): Promise<OpenDatabase> {
+  const { registry, log } = telemetry;
+  const db = await openPostgresDatabase(
+    { ...config, databaseUrl },
+    createDatabaseTelemetry({ registry, log, slowQueryMs: config.databaseSlowQueryMs }),
+  );
+  try {
+    const migrated = worker ? [] : await bringUpToDate(db, clock);
+    return { db, migrated, release: () => {} };
+  } catch (error) {
+    await db.close();
+    if (error instanceof NewerSchemaError) {
+      throw new StartError(
+        `The database of DATABASE_URL was written by a newer Carillon: ${error.message}. Start that version, or name another database.`,
+      );
+    }
+    throw error;
+  }
+}
+
+async function openEmbedded({ config, clock }: PartsOptions): Promise<OpenDatabase> {
   const folder = openDataFolder(config.dataDir);
   try {
     const db = await openPgliteDatabase(folder);
-    const migrated = await prepareDatabase(db, folder, clock);
+    const migrated = await prepareFolder(db, folder, clock);
     return { db, migrated, release: folder.release };
   } catch (error) {
     folder.release();
@@ -88,12 +141,20 @@ async function openDatabase(config: Config, clock: Clock): Promise<OpenDatabase>
   }
 }
 
+/** Brings the schema up to date, and makes the partitions that the first request needs. */
+async function bringUpToDate({ orm }: Database, clock: Clock): Promise<number[]> {
+  const migrated = await migrate(orm);
+  await ensurePartitions(orm, clock.now());
+  return migrated;
+}
+
 /** The database alone, for a command that needs no pipeline. Throws a StartError while a service runs on it. */
 export async function withDatabase<T>(
   config: Config,
   use: (open: { db: Database; clock: Clock; migrated: number[] }) => Promise<T>,
 ): Promise<T> {
-  const { db, migrated, release } = await openDatabase(config, systemClock);
+  const telemetry = createTelemetry({ level: config.logLevel });
+  const { db, migrated, release } = await openDatabase({ config, dev: false, clock: systemClock, telemetry });
   try {
     return await use({ db, clock: systemClock, migrated });
   } finally {
@@ -105,11 +166,9 @@ export async function withDatabase<T>(
 /** What a start would find of its data, without starting. */
 export const inspectData = ({ dataDir }: Pick<Config, "dataDir">) => inspectDataFolder(dataDir);
 
-/** Brings the schema up to date, and makes the partitions that the first request needs. */
-async function prepareDatabase(db: Database, folder: DataFolder, clock: Clock): Promise<number[]> {
+async function prepareFolder(db: Database, folder: DataFolder, clock: Clock): Promise<number[]> {
   try {
-    const migrated = await migrate(db.orm);
-    await ensurePartitions(db.orm, clock.now());
+    const migrated = await bringUpToDate(db, clock);
     folder.markComplete(newestVersion);
     return migrated;
   } catch (error) {

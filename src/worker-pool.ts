@@ -13,7 +13,8 @@ export type ToWorker =
 /** What a worker says. */
 export type FromWorker =
   | { says: "ready" }
-  | { says: "answer"; id: number; value: unknown }
+  /** As JSON: metrics hold functions, which no message carries. */
+  | { says: "answer"; id: number; json: string }
   | { says: "failed"; error: string }
   | { says: "stopped" };
 
@@ -95,7 +96,7 @@ function startThread(
     spawned.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       if (data.says === "ready") firstReady.resolve();
       else if (data.says === "answer") {
-        answers.get(data.id)?.(data.value);
+        answers.get(data.id)?.(JSON.parse(data.json));
         answers.delete(data.id);
       } else end(data.says === "failed" ? data.error : "it was asked to stop");
     };

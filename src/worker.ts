@@ -36,9 +36,9 @@ async function take(message: ToWorker): Promise<void> {
       return (await started).work.wake();
     case "sweep":
       await (await started).work.sweep();
-      return tell({ says: "answer", id: message.id, value: null });
+      return tell({ says: "answer", id: message.id, json: "null" });
     case "metrics":
-      return tell({ says: "answer", id: message.id, value: await (await started).metrics() });
+      return tell({ says: "answer", id: message.id, json: JSON.stringify(await (await started).metrics()) });
     case "stop": {
       const running = await started;
       await running.work.stop(message.graceMs);
