@@ -1,4 +1,13 @@
-import { integer, setting, urlOf } from "./config-setting.ts";
+import { z } from "zod";
+import { integer, setting } from "./config-setting.ts";
+
+/** More than `URL` reads: a replica set's address names several hosts, `mongodb://a:27017,b:27017/carillon`. */
+const mongodbUrl = z
+  .string()
+  .regex(
+    /^mongodb(\+srv)?:\/\/[^/\s]+(\/\S*)?$/,
+    "is not a URL that starts with mongodb:// or mongodb+srv://",
+  );
 
 /** MongoDB, for what has left the hot tables. The pool's figures are the guide's. */
 export const archiveSettings = {
@@ -7,7 +16,7 @@ export const archiveSettings = {
     default: null,
     unit: "URL",
     sentence: "Where closed notifications go after ARCHIVE_AFTER_DAYS; without it they stay in the database.",
-    schema: urlOf("mongodb:", "mongodb+srv:"),
+    schema: mongodbUrl,
     secret: true,
   }),
   archiveAfterDays: setting({

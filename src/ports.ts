@@ -3,6 +3,7 @@
  * shipped implementations do (the clock is the one exception: its second one is in the tests).
  */
 import type { SQL } from "drizzle-orm";
+import type { NotificationRows } from "../db/queries/archive.ts";
 import type { Drizzle } from "../db/statement.ts";
 import type { Channel, Priority } from "./channels/channel.ts";
 
@@ -169,24 +170,25 @@ export interface EventLog {
   close(): Promise<void>;
 }
 
-/** A closed notification with its timeline, as the archive keeps it: rows of the database, times as RFC 3339. */
-export interface ArchivedNotification {
-  id: string;
-  projectId: string;
-  userId: string;
-  notification: Record<string, unknown>;
-  deliveries: Record<string, unknown>[];
-  attempts: Record<string, unknown>[];
-}
+/** A closed notification with its timeline: the rows that it was in the database. */
+export type ArchivedNotification = NotificationRows;
 
-/** Where closed notifications go when they leave the hot tables. */
+/**
+ * Where closed notifications go when they leave the hot tables. What is given back is what was stored, to the
+ * millisecond and to the order of the keys. Every method but `close` may throw ArchiveUnavailable.
+ */
 export interface Archive {
-  /** Keeps a batch; keeping one again changes nothing. Resolves once it is durable. */
+  /** Keeps a batch; what is kept already is replaced. Resolves once all of it is durable. */
   store(batch: ArchivedNotification[]): Promise<void>;
   get(where: { projectId: string; id: string }): Promise<ArchivedNotification | null>;
   /** Empties what is personal of a user's notifications, and gives how many there were. */
   erase(where: { projectId: string; userId: string }): Promise<number>;
-  /** Drops what is older than this id, in batches; gives how many. */
-  drop(olderThan: string): Promise<number>;
+  /** Drops up to `max` that were to be sent before this time, oldest first; gives how many. */
+  drop(where: { beforeMs: number; max: number }): Promise<number>;
   close(): Promise<void>;
+}
+
+/** The archive is out of reach, or did not do what it was asked for; it may have done a part. */
+export class ArchiveUnavailable extends Error {
+  override readonly name = "ArchiveUnavailable";
 }

@@ -16,3 +16,11 @@ test("every wrong variable is named, and a secret one without its value", () => 
   expect(faults.map(({ name }) => name)).toEqual(["PORT", "ADMIN_KEY", "LOG_LEVEL"]);
   expect(JSON.stringify(faults)).not.toContain("short");
 });
+
+test("the address of a replica set names several hosts", () => {
+  const url = "mongodb://ana:secret@a.example:27017,b.example:27017/carillon?replicaSet=rs0";
+  expect(readConfig({ MONGODB_URL: url }).config.mongodbUrl).toBe(url);
+  expect(readConfig({ MONGODB_URL: "mongodb+srv://a.example" }).faults).toEqual([]);
+  expect(readConfig({ MONGODB_URL: "postgres://a.example" }).faults).toHaveLength(1);
+  expect(readConfig({ MONGODB_URL: "mongodb://" }).faults).toHaveLength(1);
+});

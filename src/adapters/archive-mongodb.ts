@@ -1,0 +1,155 @@
+import { type Collection, MongoClient } from "mongodb";
+import { idTimeMs } from "../../db/id.ts";
+import { type Archive, type ArchivedNotification, ArchiveUnavailable } from "../ports.ts";
+import type { ArchiveOperation, ArchiveTelemetry } from "../telemetry-archive.ts";
+
+interface MongoArchiveOptions {
+  /** As the driver takes it; names the database, which is `carillon` otherwise. */
+  url: string;
+  poolMax: number;
+  poolMin: number;
+  idleTimeoutMs: number;
+  telemetry: ArchiveTelemetry;
+}
+
+/** How long a call may wait: for a server that can be written to, for a connection of the pool, for an answer. */
+const serverSelectionTimeoutMs = 3000;
+const poolWaitTimeoutMs = 5000;
+const answerTimeoutMs = 10_000;
+
+/** One document a notification. Its times are dates, its ids texts, as in the database's rows. */
+type Stored = Omit<ArchivedNotification, "notification"> & {
+  _id: string;
+  projectId: string;
+  userId: string;
+  /** When it was to be sent: what its age counts from. */
+  at: Date;
+  /** `data` and `metadata` as JSON text: a key of theirs may hold what MongoDB reads as an operator or a path. */
+  notification: ArchivedNotification["notification"];
+};
+
+/**
+ * The archive on MongoDB, by the official driver's pool. It connects when it is first asked for something, so
+ * that a server that is down keeps nobody from starting. Writes are acknowledged by the majority.
+ */
+export function createMongoArchive(options: MongoArchiveOptions): Archive {
+  let opening: Promise<{ client: MongoClient; stored: Collection<Stored> }> | null = null;
+
+  async function ask<T>(operation: ArchiveOperation, work: (stored: Collection<Stored>) => Promise<T>) {
+    try {
+      opening ??= open(options).catch((error) => {
+        // A client whose first connection failed stays closed for ever (driver 6.22): the next call makes another.
+        opening = null;
+        throw error;
+      });
+      return await work((await opening).stored);
+    } catch (error) {
+      options.telemetry.refused(operation, error);
+      throw new ArchiveUnavailable(`the archive failed to ${operation}`, { cause: error });
+    }
+  }
+
+  return {
+    store: (batch) =>
+      ask("store", async (stored) => {
+        if (batch.length === 0) return;
+        const writes = batch.map((rows) => {
+          const { _id, ...replacement } = documentOf(rows);
+          return { replaceOne: { filter: { _id }, replacement, upsert: true } };
+        });
+        const { matchedCount, upsertedCount } = await stored.bulkWrite(writes, { ordered: false });
+        const kept = matchedCount + upsertedCount;
+        if (kept !== batch.length) throw new Error(`kept ${kept} of ${batch.length}`);
+      }),
+    get: ({ projectId, id }) =>
+      ask("get", async (stored) => {
+        const found = await stored.findOne({ _id: id, projectId });
+        return found === null ? null : rowsOf(found);
+      }),
+    erase: ({ projectId, userId }) =>
+      ask("erase", async (stored) => {
+        const emptied = { title: "", body: "", data: null, metadata: null };
+        const { matchedCount } = await stored.updateMany(
+          { projectId, userId, "notification.title": { $ne: "" } },
+          { $set: { ...under("notification", emptied), "attempts.$[].answer": "" } },
+        );
+        return matchedCount;
+      }),
+    drop: ({ beforeMs, max }) =>
+      ask("drop", async (stored) => {
+        const old = await stored
+          .find({ at: { $lt: new Date(beforeMs) } }, { projection: { _id: 1 } })
+          .sort({ at: 1 })
+          .limit(max)
+          .toArray();
+        if (old.length === 0) return 0;
+        const { deletedCount } = await stored.deleteMany({ _id: { $in: old.map(({ _id }) => _id) } });
+        return deletedCount;
+      }),
+    async close() {
+      const opened = await opening?.catch(() => null);
+      await opened?.client.close();
+    },
+  };
+}
+
+const under = (field: string, values: Record<string, unknown>) =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [`${field}.${name}`, value]));
+
+async function open({ url, poolMax, poolMin, idleTimeoutMs, telemetry }: MongoArchiveOptions) {
+  const client = new MongoClient(url, {
+    appName: "carillon",
+    maxPoolSize: poolMax,
+    minPoolSize: Math.min(poolMin, poolMax),
+    maxIdleTimeMS: idleTimeoutMs,
+    serverSelectionTimeoutMS: serverSelectionTimeoutMs,
+    connectTimeoutMS: serverSelectionTimeoutMs,
+    waitQueueTimeoutMS: poolWaitTimeoutMs,
+    socketTimeoutMS: answerTimeoutMs,
+    writeConcern: { w: "majority" },
+  });
+  client.on("connectionCreated", () => telemetry.poolChanged("opened"));
+  client.on("connectionClosed", () => telemetry.poolChanged("closed"));
+  client.on("connectionCheckedOut", () => telemetry.poolChanged("taken"));
+  client.on("connectionCheckedIn", () => telemetry.poolChanged("returned"));
+  try {
+    await client.connect();
+    const stored = client.db(databaseOf(url)).collection<Stored>("notifications");
+    await stored.createIndexes([
+      { name: "user", key: { projectId: 1, userId: 1 } },
+      { name: "age", key: { at: 1 } },
+    ]);
+    return { client, stored };
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+}
+
+/** The database that an address names; the driver's own default is `test`. */
+const databaseOf = (url: string) => /^mongodb(?:\+srv)?:\/\/[^/]+\/([^?]+)/.exec(url)?.[1] ?? "carillon";
+
+function documentOf({ notification, deliveries, attempts }: ArchivedNotification): Stored {
+  const { id, projectId, userId, sendAt, data, metadata } = notification;
+  return {
+    _id: id,
+    projectId,
+    userId,
+    at: new Date(Math.max(idTimeMs(id), sendAt?.getTime() ?? 0)),
+    notification: { ...notification, data: jsonOf(data), metadata: jsonOf(metadata) },
+    deliveries,
+    attempts,
+  };
+}
+
+function rowsOf({ notification, deliveries, attempts }: Stored): ArchivedNotification {
+  const { data, metadata } = notification;
+  return {
+    notification: { ...notification, data: parsed(data), metadata: parsed(metadata) },
+    deliveries,
+    attempts,
+  };
+}
+
+const jsonOf = (value: unknown) => (value === null ? null : JSON.stringify(value));
+const parsed = (text: unknown): unknown => (text === null ? null : JSON.parse(text as string));
