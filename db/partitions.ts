@@ -9,12 +9,14 @@ const partitioned = [
   { table: "attempts", key: "notification_id", fillfactor: 100 },
 ] as const;
 
-const dayMs = 86_400_000;
+export const dayMs = 86_400_000;
 
 /** How many days ahead partitions stand ready, today not counted. */
 const daysAhead = 2;
 
-const suffixOf = (dayStartMs: number) => new Date(dayStartMs).toISOString().slice(0, 10).replaceAll("-", "");
+/** A day as the names of its partitions end: yyyymmdd. */
+export const suffixOf = (dayStartMs: number) =>
+  new Date(dayStartMs).toISOString().slice(0, 10).replaceAll("-", "");
 
 /** Makes the partitions of today and of the next days; existing ones stay. Gives how many it made. */
 export async function ensurePartitions(db: Drizzle, nowMs: number): Promise<number> {
@@ -98,7 +100,8 @@ export async function dropOldPartitions(
   return dropped;
 }
 
-async function partitionNames(db: Drizzle): Promise<{ name: string; day: string }[]> {
+/** The partitions of days, of all the tables that grow; `day` is yyyymmdd. */
+export async function partitionNames(db: Drizzle): Promise<{ name: string; day: string }[]> {
   return rowsOf(
     await db.execute(sql`
       select c.relname as name, right(c.relname, 8) as day

@@ -12,7 +12,16 @@ const rank: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 export type Fields = Record<string, string | number | boolean | null | undefined>;
 export type Write = (line: string) => void;
 
-export type Stage = "accept" | "dispatch" | "deliver" | "record" | "sweep" | "http" | "start" | "stop";
+export type Stage =
+  | "accept"
+  | "dispatch"
+  | "deliver"
+  | "record"
+  | "sweep"
+  | "archive"
+  | "http"
+  | "start"
+  | "stop";
 
 export type Telemetry = ReturnType<typeof createTelemetry>;
 
