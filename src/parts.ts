@@ -3,6 +3,7 @@ import { newId } from "../db/id.ts";
 import { migrate, NewerSchemaError, newestVersion } from "../db/migrate.ts";
 import { ensurePartitions } from "../db/partitions.ts";
 import { keepSandboxMessage } from "../db/queries/sandbox.ts";
+import { createMongoArchive } from "./adapters/archive-mongodb.ts";
 import { createMemoryCache } from "./adapters/cache-memory.ts";
 import { createRedisCache } from "./adapters/cache-redis.ts";
 import { type DataFolder, inspectDataFolder, openDataFolder } from "./adapters/data-folder.ts";
@@ -22,8 +23,9 @@ import { createSmtpProvider } from "./channels/providers/smtp.ts";
 import { createWebhookProvider } from "./channels/providers/webhook.ts";
 import type { Config } from "./config.ts";
 import { StartError } from "./errors.ts";
-import type { Cache, Clock, Database, EventLog } from "./ports.ts";
+import type { Archive, Cache, Clock, Database, EventLog } from "./ports.ts";
 import { createTelemetry, type Telemetry } from "./telemetry.ts";
+import { type ArchiveTelemetry, createArchiveTelemetry } from "./telemetry-archive.ts";
 import { createCacheTelemetry } from "./telemetry-cache.ts";
 import { createDatabaseTelemetry } from "./telemetry-database.ts";
 import { createKafkaTelemetry } from "./telemetry-kafka.ts";
@@ -33,6 +35,9 @@ export interface Parts {
   db: Database;
   cache: Cache;
   log: EventLog;
+  /** Null where closed notifications stay in the database until RETENTION_DAYS. */
+  archive: Archive | null;
+  archiveTelemetry: ArchiveTelemetry;
   providers: Providers;
   /** Closes what is still open, in order. */
   close(): Promise<void>;
@@ -63,14 +68,19 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
   const { db, release } = await openDatabase(options);
   const cache = await openCache(config, db, telemetry);
   const log = openEventLog(config, telemetry);
+  const archiveTelemetry = createArchiveTelemetry(telemetry);
+  const archive = openArchive(config, archiveTelemetry);
   const providers = providersOf(config, dev ? sandboxIn(db, clock) : null);
   return {
     db,
     cache,
     log,
+    archive,
+    archiveTelemetry,
     providers,
     async close() {
       await log.close();
+      await archive?.close();
       await Promise.all(Object.values(providers).map((provider) => provider.close?.()));
       await cache.close();
       await db.close();
@@ -92,6 +102,18 @@ function openEventLog(config: Config, telemetry: Telemetry): EventLog {
     return createKafkaEventLog({ ...config, kafkaBrokers }, createKafkaTelemetry(telemetry));
   }
   return createMemoryEventLog({ onError: (error) => telemetry.failed("dispatch", error) });
+}
+
+/** It connects when it is first asked. */
+function openArchive(config: Config, telemetry: ArchiveTelemetry): Archive | null {
+  if (config.mongodbUrl === null) return null;
+  return createMongoArchive({
+    url: config.mongodbUrl,
+    poolMax: config.mongodbPoolMax,
+    poolMin: config.mongodbPoolMin,
+    idleTimeoutMs: config.mongodbIdleTimeoutMs,
+    telemetry,
+  });
 }
 
 interface OpenDatabase {
