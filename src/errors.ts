@@ -27,6 +27,7 @@ export const catalogue = {
   idempotency_mismatch: { status: 422, title: "This Idempotency-Key was used for another request" },
   rate_limited: { status: 429, title: "This API key made too many requests" },
   internal_error: { status: 500, title: "Something went wrong on our side" },
+  archive_unavailable: { status: 503, title: "The archive does not answer" },
   database_unavailable: { status: 503, title: "The database does not answer" },
   rate_limit_unavailable: { status: 503, title: "The rate limit cannot be checked" },
   shutting_down: { status: 503, title: "The service is stopping" },

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { deliveryIdOf, parseDeliveryId } from "../../db/id.ts";
 import { replayDelivery } from "../../db/queries/deliveries.ts";
-import { getNotification } from "../../db/queries/notifications.ts";
-import { listDeliveries, timelineOf } from "../../db/queries/timelines.ts";
+import { listDeliveries, type Timeline, timelineOf } from "../../db/queries/timelines.ts";
 import { ClientError } from "../errors.ts";
 import { iso } from "../pipeline/time.ts";
 import { pageFrom, pageReply } from "./cursor.ts";
@@ -10,6 +9,7 @@ import * as examples from "./examples.ts";
 import { channel, isDeliveryId, userId } from "./fields.ts";
 import { operation } from "./operation.ts";
 import { deliveryParams, deliveryStatus, listQuery } from "./schemas.ts";
+import { findNotification } from "./stored.ts";
 import { deliveryView, viewOfDeliveries } from "./views.ts";
 
 const list = operation({
@@ -18,7 +18,8 @@ const list = operation({
   path: "/v1/deliveries",
   tag: "Deliveries",
   summary: "List deliveries",
-  description: "Those of the newest notifications first. With `status=failed`, the dead letters.",
+  description:
+    "Those of the newest notifications first. With `status=failed`, the dead letters. What was archived is not listed.",
   scope: "read",
   query: z.strictObject({
     ...listQuery,
@@ -59,7 +60,7 @@ const replay = operation({
   status: 202,
   answer: deliveryView,
   examples: { params: { id: examples.failedDelivery.id }, answer: examples.replayed },
-  errors: ["delivery_not_found", "not_replayable"],
+  errors: ["delivery_not_found", "not_replayable", "archive_unavailable"],
   async handle({ app, caller, params }) {
     const found = parseDeliveryId(params.id);
     const missing = new ClientError(
@@ -69,8 +70,9 @@ const replay = operation({
     if (found === null) throw missing;
     const { notificationId } = found;
     const { orm } = app.db;
-    const owner = await getNotification(orm, { id: notificationId, projectId: caller.project_id });
-    if (owner === undefined) throw missing;
+    const owner = await findNotification(app, { id: notificationId, projectId: caller.project_id });
+    if (owner === null) throw missing;
+    if (owner.archived) throw archivedError(owner, found.channel) ?? missing;
     const [raised] = await replayDelivery(orm, {
       projectId: caller.project_id,
       notificationId,
@@ -90,5 +92,15 @@ const replay = operation({
     return { data: view };
   },
 });
+
+/** Null where there was no such delivery. */
+function archivedError({ deliveries }: Timeline, channel: string): ClientError | null {
+  const delivery = deliveries.find((one) => one.channel === channel);
+  if (delivery === undefined) return null;
+  return new ClientError(
+    "not_replayable",
+    `This delivery is ${delivery.status} and archived; only a failed one can be sent again.`,
+  );
+}
 
 export const deliveryOperations = [list, replay];

@@ -32,6 +32,8 @@ export const errorAdvice: Record<ErrorCode, string> = {
   rate_limited: "Wait for the seconds in `Retry-After`. A bulk request counts once, whatever it holds.",
   internal_error:
     "Repeat the request with the same Idempotency-Key. If it stays, report it with its `request_id`.",
+  archive_unavailable:
+    "Repeat the request in a moment. What is younger than ARCHIVE_AFTER_DAYS is answered without the archive.",
   database_unavailable: "Repeat the request in a moment, with the same Idempotency-Key.",
   rate_limit_unavailable: "Wait for the seconds in `Retry-After`, then repeat the request.",
   shutting_down: "Repeat the request: another process takes it.",

@@ -106,7 +106,14 @@ export const user = {
 
 export const erased = {
   id: userId,
-  erased: { profiles: 1, notifications: 7, deliveries_cancelled: 1, attempt_answers: 5, sandbox_messages: 0 },
+  erased: {
+    profiles: 1,
+    notifications: 7,
+    deliveries_cancelled: 1,
+    attempt_answers: 5,
+    sandbox_messages: 0,
+    archived_notifications: 12,
+  },
 };
 
 export const inboxItem = {

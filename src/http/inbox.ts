@@ -17,6 +17,8 @@ const list = operation({
   path: "/v1/users/{id}/inbox",
   tag: "Inbox",
   summary: "List a user's inbox, newest first",
+  description:
+    "Where the service archives what is old (ARCHIVE_AFTER_DAYS), it leaves the inbox, marks included.",
   scope: "read",
   params: userParams,
   query: z.strictObject({

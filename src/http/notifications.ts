@@ -3,11 +3,9 @@ import { isId } from "../../db/id.ts";
 import {
   cancelNotification,
   closeNotifications,
-  getNotification,
   listNotifications,
   lockNotifications,
 } from "../../db/queries/notifications.ts";
-import { timelineOf } from "../../db/queries/timelines.ts";
 import type { App } from "../app.ts";
 import { priorities } from "../channels/channel.ts";
 import { ClientError, problemOf } from "../errors.ts";
@@ -28,6 +26,7 @@ import {
   notificationInput,
   notificationStatus,
 } from "./schemas.ts";
+import { findNotification } from "./stored.ts";
 import {
   acceptedView,
   itemProblemView,
@@ -163,23 +162,24 @@ const read = operation({
   path: "/v1/notifications/{id}",
   tag: "Notifications",
   summary: "See a notification with its deliveries, attempts and reasons",
+  description: "What was archived is shown as well, as it was when it left the database.",
   scope: "read",
   params: idParams,
   status: 200,
   answer: notificationDetailView,
   examples: { params: { id: examples.notificationId }, answer: examples.detail },
-  errors: ["notification_not_found"],
+  errors: ["notification_not_found", "archive_unavailable"],
   async handle({ app, caller, params }) {
-    return { data: await detailOf(app, caller.project_id, params.id) };
+    return { data: (await detailOf(app, caller.project_id, params.id)).data };
   },
 });
 
 async function detailOf(app: App, projectId: string, id: string) {
-  const row = await getNotification(app.db.orm, { id, projectId });
-  if (row === undefined) {
+  const found = await findNotification(app, { projectId, id });
+  if (found === null) {
     throw new ClientError("notification_not_found", `No notification ${id} belongs to this key's project.`);
   }
-  return viewOfNotificationDetail(row, await timelineOf(app.db.orm, id));
+  return { data: viewOfNotificationDetail(found.notification, found), archived: found.archived };
 }
 
 /** What a list of notifications is narrowed by. */
@@ -199,6 +199,7 @@ const list = operation({
   path: "/v1/notifications",
   tag: "Notifications",
   summary: "List notifications, newest first",
+  description: "What was archived is not listed; it is still found by its id.",
   scope: "read",
   query: z.strictObject({ ...notificationFilters, user_id: userId.optional() }),
   status: 200,
@@ -254,7 +255,7 @@ const cancel = operation({
   status: 200,
   answer: notificationDetailView,
   examples: { params: { id: examples.notificationId }, answer: examples.cancelled },
-  errors: ["notification_not_found", "not_cancellable"],
+  errors: ["notification_not_found", "not_cancellable", "archive_unavailable"],
   async handle({ app, caller, params }) {
     const bounds = { ids: [params.id], first: params.id, last: params.id };
     const stopped = await app.db.transaction(async (tx) => {
@@ -268,12 +269,12 @@ const cancel = operation({
       if (rows.length > 0) await closeNotifications(tx, bounds);
       return rows;
     });
-    const data = await detailOf(app, caller.project_id, params.id);
+    const { data, archived } = await detailOf(app, caller.project_id, params.id);
     if (stopped.length > 0) app.telemetry.notificationsClosed(data.status);
     if (stopped.length > 0 || data.status === "cancelled") return { data };
     throw new ClientError(
       "not_cancellable",
-      `This notification is ${data.status}: nothing of it is waiting.`,
+      `This notification is ${data.status}${archived ? " and archived" : ""}: nothing of it is waiting.`,
     );
   },
 });

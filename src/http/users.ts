@@ -11,6 +11,7 @@ import { notificationFilters, replyWithList } from "./notifications.ts";
 import { operation } from "./operation.ts";
 import { validationError } from "./problem.ts";
 import { profileInput, userParams } from "./schemas.ts";
+import { fromArchive } from "./stored.ts";
 import { erasedView, notificationView, userView, viewOfUser } from "./views.ts";
 
 const put = operation({
@@ -78,15 +79,17 @@ const erase = operation({
   tag: "Users",
   summary: "Erase a user's personal data",
   description:
-    "Erases the profile and the content of every notification, and cancels what was not sent. Ids, times and states stay, as the record of what happened.",
+    "Erases the profile and the content of every notification, and cancels what was not sent, in the archive as well. Ids, times and states stay, as the record of what happened. An answer other than 200 may have erased a part: repeat it.",
   scope: "admin",
   params: userParams,
   status: 200,
   answer: erasedView,
   examples: { params: { id: examples.userId }, answer: examples.erased },
-  errors: ["user_not_found"],
+  errors: ["user_not_found", "archive_unavailable"],
   async handle({ app, caller, params }) {
     const who = { projectId: caller.project_id, id: params.id };
+    // First: while the archive does not answer, nothing is erased and nothing is said to be.
+    const archivedBefore = await eraseArchived(app, who);
     const erased = await app.db.transaction(async (tx) => {
       const [counts] = await eraseUser(tx, { ...who, now: iso(app.clock.now()) });
       const ids = (await openNotificationIdsOf(tx, who)).map(({ id }) => id).sort();
@@ -94,11 +97,16 @@ const erase = operation({
       return counts;
     });
     await forgetProfiles(app, [{ projectId: who.projectId, userId: who.id }]);
-    if (erased === undefined || Object.values(erased).every((count) => count === 0))
-      throw userNotFound(who.id);
-    return { data: { id: who.id, erased } };
+    // Once more: what was on its way to the archive when its turn came in neither.
+    const archived_notifications = archivedBefore + (await eraseArchived(app, who));
+    const counts = { ...erased, archived_notifications };
+    if (Object.values(counts).every((count) => count === 0)) throw userNotFound(who.id);
+    return { data: { id: who.id, erased: counts } };
   },
 });
+
+const eraseArchived = (app: App, { projectId, id }: { projectId: string; id: string }) =>
+  fromArchive(app, 0, (archive) => archive.erase({ projectId, userId: id }));
 
 const noId = "00000000-0000-0000-0000-000000000000";
 
@@ -108,6 +116,7 @@ const listOfUser = operation({
   path: "/v1/users/{id}/notifications",
   tag: "Users",
   summary: "List a user's notifications, newest first",
+  description: "What was archived is not listed; it is still found by its id.",
   scope: "read",
   params: userParams,
   query: z.strictObject(notificationFilters),

@@ -120,6 +120,9 @@ export const erasedView = z
       deliveries_cancelled: z.int(),
       attempt_answers: z.int(),
       sandbox_messages: z.int(),
+      archived_notifications: z
+        .int()
+        .meta({ description: "Emptied in the archive, with what providers answered" }),
     }),
   })
   .meta({ id: "Erased" });

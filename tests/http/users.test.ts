@@ -151,6 +151,7 @@ describe("erasing a user", () => {
         notifications: 4,
         deliveries_cancelled: 2,
         attempt_answers: expect.any(Number),
+        archived_notifications: 0,
         sandbox_messages: 1,
       },
     });
