@@ -79,7 +79,7 @@ export interface RateLimit {
 /**
  * What is remembered to be quick. Losing it, in part or whole and at any time, changes no answer's truth:
  * only its cost. Values are JSON-like and must not be changed by those who read them; null is a value
- * ("there is no such user"). No method but the locks and the limit throws because the cache is out of reach.
+ * ("there is no such user"), undefined is given and never kept. No method but the locks and the limit throws because the cache is out of reach.
  */
 export interface Cache {
   /** The value under `key`, or what `fetch` gives; a cold key is fetched once however many ask for it. */

@@ -115,6 +115,8 @@ export interface Erased {
   deliveries_cancelled: number;
   attempt_answers: number;
   sandbox_messages: number;
+  /** Of the notifications, comma-separated. */
+  ids: string;
 }
 
 /**
@@ -155,7 +157,8 @@ export const eraseUser = statement<{ projectId: string; id: string; now: string 
     ), kept as (
       delete from sandbox_messages where project_id = ${p("projectId")} and user_id = ${p("id")} returning 1
     )
-    select (select count(*) from profile)::int as profiles, (select count(*) from emptied)::int as notifications,
+    select (select coalesce(string_agg(id::text, ','), '') from emptied) as ids,
+      (select count(*) from profile)::int as profiles, (select count(*) from emptied)::int as notifications,
       (select count(*) from stopped)::int as deliveries_cancelled,
       (select count(*) from answers)::int as attempt_answers,
       (select count(*) from kept)::int as sandbox_messages`,

@@ -5,6 +5,7 @@ import { listDeliveries, type Timeline, timelineOf } from "../../db/queries/time
 import { ClientError } from "../errors.ts";
 import { iso } from "../pipeline/time.ts";
 import { pageFrom, pageReply } from "./cursor.ts";
+import { forgetDetails } from "./detail.ts";
 import * as examples from "./examples.ts";
 import { channel, isDeliveryId, userId } from "./fields.ts";
 import { operation } from "./operation.ts";
@@ -79,6 +80,7 @@ const replay = operation({
       channel: found.channel,
       now: iso(app.clock.now()),
     });
+    if (raised !== undefined) await forgetDetails(app, caller.project_id, [notificationId]);
     const timeline = await timelineOf(orm, notificationId);
     const view = viewOfDeliveries(timeline).find(({ channel }) => channel === found.channel);
     if (view === undefined) throw missing;

@@ -4,6 +4,7 @@ import { countInbox, listInbox, markInbox, markInboxItem } from "../../db/querie
 import { ClientError } from "../errors.ts";
 import { iso } from "../pipeline/time.ts";
 import { pageFrom, pageReply } from "./cursor.ts";
+import { forgetDetails } from "./detail.ts";
 import * as examples from "./examples.ts";
 import { operation } from "./operation.ts";
 import { inboxItemParams, listQuery, markAllInput, marksInput, userParams } from "./schemas.ts";
@@ -97,6 +98,7 @@ const mark = operation({
         `No notification ${params.notification_id} is in the inbox of ${params.id}.`,
       );
     }
+    await forgetDetails(app, caller.project_id, [item.id]);
     return { data: viewOfInboxItem(item) };
   },
 });
@@ -121,6 +123,11 @@ const markAll = operation({
       ...marksOf(body),
       now: iso(app.clock.now()),
     });
+    await forgetDetails(
+      app,
+      caller.project_id,
+      marked.map(({ notification_id }) => notification_id),
+    );
     return { data: { marked: marked.length } };
   },
 });

@@ -13,6 +13,7 @@ import type { IdempotentRequest, NewNotification, Receipt } from "../pipeline/ac
 import { iso } from "../pipeline/time.ts";
 import { requireStorable } from "./body.ts";
 import { type PageQuery, pageFrom, pageReply } from "./cursor.ts";
+import { detailOf, forgetDetails } from "./detail.ts";
 import * as examples from "./examples.ts";
 import { channel, time, userId, uuid } from "./fields.ts";
 import { newNotification } from "./intake.ts";
@@ -26,7 +27,6 @@ import {
   notificationInput,
   notificationStatus,
 } from "./schemas.ts";
-import { findNotification } from "./stored.ts";
 import {
   acceptedView,
   itemProblemView,
@@ -34,7 +34,6 @@ import {
   notificationView,
   viewOfAccepted,
   viewOfNotification,
-  viewOfNotificationDetail,
 } from "./views.ts";
 
 const create = operation({
@@ -174,14 +173,6 @@ const read = operation({
   },
 });
 
-async function detailOf(app: App, projectId: string, id: string) {
-  const found = await findNotification(app, { projectId, id });
-  if (found === null) {
-    throw new ClientError("notification_not_found", `No notification ${id} belongs to this key's project.`);
-  }
-  return { data: viewOfNotificationDetail(found.notification, found), archived: found.archived };
-}
-
 /** What a list of notifications is narrowed by. */
 export const notificationFilters = {
   ...listQuery,
@@ -269,6 +260,7 @@ const cancel = operation({
       if (rows.length > 0) await closeNotifications(tx, bounds);
       return rows;
     });
+    if (stopped.length > 0) await forgetDetails(app, caller.project_id, [params.id]);
     const { data, archived } = await detailOf(app, caller.project_id, params.id);
     if (stopped.length > 0) app.telemetry.notificationsClosed(data.status);
     if (stopped.length > 0 || data.status === "cancelled") return { data };

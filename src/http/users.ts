@@ -5,6 +5,7 @@ import type { App } from "../app.ts";
 import { ClientError } from "../errors.ts";
 import { forgetProfiles, type KnownProfile, profileColumns, profileKeyOf } from "../pipeline/profiles.ts";
 import { iso } from "../pipeline/time.ts";
+import { forgetDetails } from "./detail.ts";
 import * as examples from "./examples.ts";
 import { privateFaults, profileOf } from "./intake.ts";
 import { notificationFilters, replyWithList } from "./notifications.ts";
@@ -90,12 +91,14 @@ const erase = operation({
     const who = { projectId: caller.project_id, id: params.id };
     // First: while the archive does not answer, nothing is erased and nothing is said to be.
     const archivedBefore = await eraseArchived(app, who);
-    const erased = await app.db.transaction(async (tx) => {
+    const { ids: emptied, ...erased } = await app.db.transaction(async (tx) => {
       const [counts] = await eraseUser(tx, { ...who, now: iso(app.clock.now()) });
       const ids = (await openNotificationIdsOf(tx, who)).map(({ id }) => id).sort();
       await closeNotifications(tx, { ids, first: ids[0] ?? noId, last: ids.at(-1) ?? noId });
+      if (counts === undefined) throw new Error("an erasure gave no counts");
       return counts;
     });
+    await forgetDetails(app, who.projectId, emptied === "" ? [] : emptied.split(","));
     await forgetProfiles(app, [{ projectId: who.projectId, userId: who.id }]);
     // Once more: what was on its way to the archive when its turn came in neither.
     const archived_notifications = archivedBefore + (await eraseArchived(app, who));
