@@ -57,7 +57,7 @@ async function install(debianPackage: string): Promise<void> {
 /** Null, or why it failed. */
 async function apt(...command: string[]): Promise<string | null> {
   const outcome = await runCommand(
-    ["apt-get", "-o", `DPkg::Lock::Timeout=${aptTimeoutSeconds}`, ...command],
+    ["apt-get", ...command, "-o", `DPkg::Lock::Timeout=${aptTimeoutSeconds}`],
     { env: { DEBIAN_FRONTEND: "noninteractive" }, timeoutMs: aptTimeoutSeconds * 1000 },
   );
   return outcome.ok ? null : outcome.why;

@@ -37,7 +37,9 @@ export async function upDocker(folder: string): Promise<Record<ServerName, Serve
 
 /** Removes the containers of these services with what they hold. */
 export async function downDocker(names: readonly ServerName[], folder: string): Promise<void> {
-  await compose(folder, "rm", "--stop", "--force", "--volumes", ...names);
+  const all = serverNames.every((name) => names.includes(name));
+  const command = all ? ["down"] : ["rm", "--stop", "--force", ...names]; // Only `down` removes their network.
+  await compose(folder, ...command, "--volumes");
 }
 
 /** Compose's own table. */

@@ -1,4 +1,4 @@
-/** What is fetched once for all checkouts of a user: $XDG_CACHE_HOME/carillon, by default ~/.cache/carillon. */
+/** What is fetched once for all checkouts of a user. */
 import { existsSync } from "node:fs";
 import { cp, mkdir, rename, rm } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -8,6 +8,12 @@ import { runCommand } from "./run-command.ts";
 
 const javaVersionMin = 17;
 
+/** Root's is open to others, since PostgreSQL does not run as root. */
+const cache = join(
+  process.env.XDG_CACHE_HOME || (process.getuid?.() === 0 ? "/var/cache" : join(homedir(), ".cache")),
+  "carillon",
+);
+
 /**
  * A folder of the cache: `fill` is called where it is not there yet, on a folder beside it that becomes it
  * when it is whole. Two that fill it at once do not disturb each other.
@@ -16,7 +22,7 @@ const javaVersionMin = 17;
  * @returns its absolute path
  */
 export async function cachedFolder(key: string, fill: (folder: string) => Promise<void>): Promise<string> {
-  const target = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "carillon", key);
+  const target = join(cache, key);
   if (existsSync(target)) return target;
   const half = `${target}.${process.pid}`;
   await mkdir(half, { recursive: true });

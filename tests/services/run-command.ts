@@ -10,7 +10,7 @@ interface CommandOptions {
 }
 
 const timeoutMsDefault = 10 * 60_000;
-const whyLinesMax = 5;
+const whyLinesMax = 3;
 
 /** Runs a command to its end, without stdin. One that does not exist, fails or takes too long is not ok. */
 export async function runCommand(command: string[], options: CommandOptions = {}): Promise<CommandOutcome> {
@@ -28,7 +28,7 @@ export async function runCommand(command: string[], options: CommandOptions = {}
   });
   const [code, stdout, stderr] = await Promise.all([child.exited, child.stdout.text(), child.stderr.text()]);
   if (code === 0) return { ok: true, stdout };
-  const last = lastLines(`${stdout}${stderr}`, whyLinesMax);
+  const last = lastLines(stderr || stdout, whyLinesMax);
   return { ok: false, why: `${command.slice(0, 3).join(" ")} … ended with ${code}: ${last}` };
 }
 
