@@ -1,6 +1,7 @@
 /** Programs that Debian has: found where they stand, else installed by apt where that is allowed. */
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { Missing } from "./missing.ts";
+import { oneByOne } from "./one-by-one.ts";
 import { runCommand } from "./run-command.ts";
 
 /** Where Debian puts daemons; not on everybody's PATH. */
@@ -26,8 +27,8 @@ function which(name: string): string | null {
   return Bun.which(name, { PATH: [process.env.PATH ?? "", ...daemonFolders].join(":") });
 }
 
-/** One at a time: apt has one lock. */
-let queue: Promise<unknown> = Promise.resolve();
+/** apt has one lock. */
+const queue = oneByOne();
 let lists: Promise<void> | undefined;
 
 /**
@@ -36,9 +37,7 @@ let lists: Promise<void> | undefined;
  * @throws Missing where there is no apt, no root or no such package
  */
 export function aptInstall(debianPackage: string): Promise<void> {
-  const turn = queue.then(() => install(debianPackage));
-  queue = turn.catch(() => {});
-  return turn;
+  return queue(() => install(debianPackage));
 }
 
 async function install(debianPackage: string): Promise<void> {

@@ -4,9 +4,12 @@ import { cp, mkdir, rename, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { Missing } from "./missing.ts";
+import { oneByOne } from "./one-by-one.ts";
 import { runCommand } from "./run-command.ts";
 
 const javaVersionMin = 17;
+/** Two Mavens at once may spoil each other's local repository. */
+const queue = oneByOne();
 
 /** Root's is open to others, since PostgreSQL does not run as root. */
 const cache = join(
@@ -62,7 +65,7 @@ export async function classPath(name: string, source: string): Promise<string> {
 async function maven(name: string, folder: string): Promise<void> {
   const how = "install Maven (Debian: maven) and see that it reaches its repository";
   const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${join(folder, "jars")}`];
-  const outcome = await runCommand(["mvn", "-q", "-B", ...goal], { cwd: folder });
+  const outcome = await queue(() => runCommand(["mvn", "-q", "-B", ...goal], { cwd: folder }));
   if (!outcome.ok) throw new Missing(`Maven did not fetch ${name}: ${outcome.why}`, how);
 }
 

@@ -2,7 +2,7 @@
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { eventually } from "../eventually.ts";
-import { identityOf, isAlive, type ProcessIdentity, signalTree } from "./process-tree.ts";
+import { identityOf, isAlive, type ProcessIdentity, send, signalTree } from "./process-tree.ts";
 import { answer, protocols } from "./protocols.ts";
 import { clientPort, type Place, type Recipe } from "./recipe.ts";
 import { lastLines } from "./run-command.ts";
@@ -68,7 +68,7 @@ export async function end(identity: ProcessIdentity, signal: NodeJS.Signals): Pr
     signalTree(pid, "SIGKILL"); // PostgreSQL's backends would go on without their parent.
   } else {
     signalTree(pid, "SIGCONT");
-    process.kill(pid, signal);
+    send(pid, signal);
   }
   const gone = () => !isAlive(identity);
   await eventually(gone, { timeoutMs: stopTimeoutMs }).catch(async () => {

@@ -35,9 +35,12 @@ export interface OwnServer extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-/** @throws Missing where PostgreSQL cannot be had */
-export async function startPostgres(): Promise<OwnServer> {
-  return start(await postgres());
+/**
+ * @param settings as in its postgresql.conf
+ * @throws Missing where PostgreSQL cannot be had
+ */
+export async function startPostgres(settings: Record<string, string> = {}): Promise<OwnServer> {
+  return start(await postgres(settings));
 }
 
 /**

@@ -10,7 +10,7 @@ import { runCommand } from "./run-command.ts";
 const debianFolder = "/usr/lib/postgresql";
 
 /** All else is PostgreSQL's default: fsync above all, since durable rates are what we measure. */
-const settings = {
+const standing = {
   listen_addresses: "127.0.0.1",
   unix_socket_directories: "",
   max_connections: "300",
@@ -18,8 +18,11 @@ const settings = {
   wal_level: "replica",
 };
 
-/** @throws Missing */
-export async function postgres(): Promise<Recipe> {
+/**
+ * @param settings as in its postgresql.conf; they win over ours
+ * @throws Missing
+ */
+export async function postgres(settings: Record<string, string> = {}): Promise<Recipe> {
   const bin = await binFolder();
   const version = await runCommand([join(bin, "postgres"), "--version"]);
   if (!version.ok) throw new Missing(version.why, "install PostgreSQL");
@@ -30,14 +33,13 @@ export async function postgres(): Promise<Recipe> {
     portCount: 1,
     async format({ folder }) {
       if (user) chownSync(folder, user.uid, user.gid);
-      const initdb = [join(bin, "initdb"), "-D", folder, "-U", "postgres", "-A", "trust", "-E", "UTF8"];
-      const outcome = await runCommand([...as(user, [folder, bin]), ...initdb, "--locale=C"], {
-        cwd: folder,
-      });
+      const initdb = [join(bin, "initdb"), "-D", folder, "-U", "postgres", "-A", "trust"];
+      const options = ["--encoding=UTF8", "--locale=C", "--no-sync"]; // Its data may be lost as long as it has none.
+      const outcome = await runCommand([...as(user, [folder, bin]), ...initdb, ...options], { cwd: folder });
       if (!outcome.ok) throw new Error(outcome.why);
     },
     command(place) {
-      const settled = Object.entries({ ...settings, port: String(clientPort(place)) });
+      const settled = Object.entries({ ...standing, ...settings, port: String(clientPort(place)) });
       const options = settled.flatMap(([name, value]) => ["-c", `${name}=${value}`]);
       return [...as(user, [place.folder, bin]), join(bin, "postgres"), "-D", place.folder, ...options];
     },

@@ -29,7 +29,8 @@ function stopTree(pid: number): number[] {
   return [pid, ...childrenOf(pid).flatMap(stopTree)];
 }
 
-function send(pid: number, signal: NodeJS.Signals): void {
+/** To one process alone; one that is gone by now is passed over. */
+export function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
