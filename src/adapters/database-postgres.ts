@@ -6,13 +6,7 @@ import { type Drizzle, nameOfStatement } from "../../db/statement.ts";
 import { transaction } from "../../db/transaction.ts";
 import type { Database } from "../ports.ts";
 import type { DatabaseTelemetry, PoolName } from "../telemetry-database.ts";
-import {
-  beginOn,
-  clientOf,
-  type DrizzleClient,
-  type TransactionClient,
-  type Watch,
-} from "./postgres-client.ts";
+import { beginOn, clientOf, type DrizzleClient, type TransactionClient } from "./postgres-client.ts";
 import { type ConnectionOptions, openConnection } from "./postgres-connection.ts";
 import { createPool, type Pool } from "./postgres-pool.ts";
 import { replicaClient } from "./postgres-replica.ts";
@@ -45,9 +39,8 @@ export async function openPostgresDatabase(
   telemetry: DatabaseTelemetry,
 ): Promise<Database> {
   const { databaseUrl, databaseReplicaUrl } = options;
-  const watch = watchFor(telemetry);
   const pool = openPool(databaseUrl, "primary", options, telemetry);
-  const orm = ormOf(clientOf(pool, watch));
+  const orm = ormOf(clientOf(pool));
   try {
     await requireUsable(orm, databaseUrl);
   } catch (error) {
@@ -56,7 +49,7 @@ export async function openPostgresDatabase(
   }
   const replicaPool =
     databaseReplicaUrl === null ? null : openPool(databaseReplicaUrl, "replica", options, telemetry);
-  const replica = replicaPool === null ? orm : ormOf(replicaOf(replicaPool, pool, watch, telemetry));
+  const replica = replicaPool === null ? orm : ormOf(replicaOf(replicaPool, pool, telemetry));
   const signals = options.databasePgbouncer
     ? deaf
     : createPostgresSignals(
@@ -75,7 +68,7 @@ export async function openPostgresDatabase(
     exclusive: false,
     signals,
     transaction: (work) => transaction(orm, work, telemetry.conflictRetried),
-    cursorQuery: (query, batchRows) => cursorOn(pool, watch, query, batchRows),
+    cursorQuery: (query, batchRows) => cursorOn(pool, query, batchRows),
     // Autovacuum and the checkpointer do so by themselves.
     maintain: async () => {},
     boundRecovery: async () => {},
@@ -109,6 +102,7 @@ function openPool(url: string, name: PoolName, options: PostgresOptions, telemet
       answerTimeoutMs: options.databaseStatementTimeoutMs + answerSlackMs,
     },
     {
+      answered: (text, ms) => telemetry.queryFinished(nameOfStatement(text) ?? "unnamed", ms),
       opened: () => telemetry.connectionOpened(name),
       closed: (why, uses) => telemetry.connectionClosed(name, why, uses),
     },
@@ -121,26 +115,13 @@ function openPool(url: string, name: PoolName, options: PostgresOptions, telemet
 const ormOf = (client: DrizzleClient | TransactionClient): Drizzle =>
   drizzle({ client: client as unknown as Sql }) as unknown as Drizzle;
 
-/** Measures what a statement takes, its wait for a connection included, by its name. */
-const watchFor =
-  (telemetry: DatabaseTelemetry): Watch =>
-  (run) =>
-  (text, params, options) => {
-    const startedMs = performance.now();
-    const answer = run(text, params, options);
-    const done = () =>
-      telemetry.queryFinished(nameOfStatement(text) ?? "unnamed", performance.now() - startedMs);
-    answer.then(done, done);
-    return answer;
-  };
-
-function replicaOf(replicaPool: Pool, pool: Pool, watch: Watch, telemetry: DatabaseTelemetry): DrizzleClient {
+function replicaOf(replicaPool: Pool, pool: Pool, telemetry: DatabaseTelemetry): DrizzleClient {
   const events = {
     passedOver: telemetry.replicaPassedOver,
     lost: telemetry.replicaLost,
     back: telemetry.replicaBack,
   };
-  return replicaClient(replicaPool, pool, watch, events);
+  return replicaClient(replicaPool, pool, events);
 }
 
 async function requireUsable(orm: Drizzle, url: string): Promise<void> {
@@ -152,11 +133,10 @@ async function requireUsable(orm: Drizzle, url: string): Promise<void> {
 /** In a transaction of its own, which ends with the last batch or when the reader has had enough. */
 async function* cursorOn<Row>(
   pool: Pool,
-  watch: Watch,
   query: Parameters<Database["cursorQuery"]>[0],
   batchRows: number,
 ): AsyncGenerator<Row[]> {
-  const { client, end } = await beginOn(pool, watch, "begin read only");
+  const { client, end } = await beginOn(pool, "begin read only");
   try {
     yield* cursorRows<Row>(ormOf(client), query, batchRows);
   } finally {

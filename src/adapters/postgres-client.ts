@@ -19,7 +19,7 @@ export interface TransactionClient extends Omit<DrizzleClient, "begin"> {
 }
 
 /** Sends a statement of a text. */
-export type Run = (text: string, params: unknown[], options: RunOptions) => Promise<Rows>;
+type Run = (text: string, params: unknown[], options: RunOptions) => Promise<Rows>;
 
 const options = () => ({ parsers: {}, serializers: {} });
 
@@ -45,14 +45,11 @@ const unsafeBy =
     values: () => run(text, bound(params), { prepare, arrays: true }),
   });
 
-/** Sees every statement. */
-export type Watch = (run: Run) => Run;
-
 /** Drizzle's client over a pool: single statements on whichever connection is free, a transaction on its own. */
-export function clientOf(pool: Pool, watch: Watch, run: Run = watch(pool.run)): DrizzleClient {
+export function clientOf(pool: Pool, run: Run = pool.run): DrizzleClient {
   return {
     unsafe: unsafeBy(run),
-    begin: (work) => inTransaction(pool, watch, work),
+    begin: (work) => inTransaction(pool, work),
     options: options(),
   };
 }
@@ -69,21 +66,34 @@ export interface OpenTransaction {
 /**
  * Begins without awaiting the answer: the first statement goes along with it, which saves a round trip.
  */
-export async function beginOn(pool: Pool, watch: Watch, begin = "begin"): Promise<OpenTransaction> {
+export async function beginOn(pool: Pool, begin = "begin"): Promise<OpenTransaction> {
   const connection = await pool.lease();
   const begun = connection.run(begin, [], simple);
   begun.catch(() => {}); // Then so does the commit.
   let failure: unknown = null;
   let over = false;
 
-  const run = watch((text, params, options) => {
+  const run: Run = (text, params, options) => {
     if (over) return Promise.reject(new Error("the transaction is over"));
-    const answer = connection.run(text, params, options);
-    answer.catch((error) => {
-      failure ??= error;
-    });
-    return answer;
-  });
+    const startedMs = performance.now();
+    const ended = () => pool.answered(text, performance.now() - startedMs);
+    return new Promise((resolve, reject) =>
+      connection.send(
+        text,
+        params,
+        options,
+        (rows) => {
+          ended();
+          resolve(rows);
+        },
+        (error) => {
+          ended();
+          failure ??= error;
+          reject(error);
+        },
+      ),
+    );
+  };
 
   async function finish(keep: boolean): Promise<void> {
     over = true;
@@ -124,12 +134,8 @@ async function discardTransaction(connection: Connection): Promise<void> {
   }
 }
 
-async function inTransaction<T>(
-  pool: Pool,
-  watch: Watch,
-  work: (tx: TransactionClient) => Promise<T>,
-): Promise<T> {
-  const { client, end } = await beginOn(pool, watch);
+async function inTransaction<T>(pool: Pool, work: (tx: TransactionClient) => Promise<T>): Promise<T> {
+  const { client, end } = await beginOn(pool);
   let result: T;
   try {
     result = await work(client);

@@ -25,7 +25,18 @@ export type Rows = unknown[] & { command: string };
 
 /** One connection to a server. It is never made again: once it is lost, all that is asked of it is refused. */
 export interface Connection {
-  /** Sends a statement behind those under way. Rejects once the connection is lost, though no answer came. */
+  /**
+   * Sends a statement behind those under way, and calls one of the two when it was answered, or the second
+   * once the connection is lost.
+   */
+  send(
+    text: string,
+    params: unknown[],
+    options: RunOptions,
+    onRows: (rows: Rows) => void,
+    onError: (error: Error) => void,
+  ): void;
+  /** The same as a promise. */
   run(text: string, params: unknown[], options: RunOptions): Promise<Rows>;
   /** Statements under way. */
   readonly running: number;
@@ -53,10 +64,11 @@ export class ConnectionError extends Error {
 /** What `performance.now()` was a statement was sent at, and how to give it up. */
 interface Pending {
   sentMs: number;
-  reject: (error: Error) => void;
+  fail: (error: Error) => void;
 }
 
 const closeTimeoutSeconds = 1;
+const passing: postgres.UnsafeQueryOptions = { prepare: false };
 
 /**
  * Opens a connection, a postgres.js client of one. That library would connect again by itself where a
@@ -70,6 +82,10 @@ export async function openConnection(
   { url, connectTimeoutMs, statementTimeoutMs, pgbouncer, onNotify }: ConnectionOptions,
   onLost: (error: Error) => void = () => {},
 ): Promise<Connection> {
+  /** Without parameters postgres.js would take the simple protocol, which prepares nothing. */
+  const preparing: postgres.UnsafeQueryOptions & { simple?: boolean } = pgbouncer
+    ? passing
+    : { prepare: true, simple: false };
   const pending = new Set<Pending>();
   let lost: Error | null = null;
   let closing = false;
@@ -102,38 +118,32 @@ export async function openConnection(
   function lose(error: Error): void {
     if (lost !== null) return;
     lost = error;
-    for (const { reject } of pending) reject(error);
+    const all = [...pending];
     pending.clear();
+    for (const { fail } of all) fail(error);
     if (!closing) onLost(error);
   }
 
   const connection: Connection = {
-    run(text, params, { prepare, arrays }) {
-      if (lost !== null) return Promise.reject(lost);
-      return new Promise((resolve, reject) => {
-        const entry = { sentMs: performance.now(), reject };
-        pending.add(entry);
-        const query = sql.unsafe(
-          text,
-          params as never[],
-          {
-            prepare,
-            // Without parameters postgres.js would take the simple protocol, which prepares nothing.
-            ...(prepare && !pgbouncer ? { simple: false } : {}),
-          } as postgres.UnsafeQueryOptions,
-        );
-        (arrays ? query.values() : query).then(
-          (rows) => {
-            pending.delete(entry);
-            resolve(rows as unknown as Rows);
-          },
-          (error) => {
-            pending.delete(entry);
-            reject(error);
-          },
-        );
-      });
+    send(text, params, { prepare, arrays }, onRows, onError) {
+      if (lost !== null) {
+        onError(lost);
+        return;
+      }
+      const entry = { sentMs: performance.now(), fail: onError };
+      pending.add(entry);
+      const query = sql.unsafe(text, params as never[], prepare ? preparing : passing);
+      (arrays ? query.values() : query).then(
+        (rows) => {
+          if (pending.delete(entry)) onRows(rows as unknown as Rows);
+        },
+        (error) => {
+          if (pending.delete(entry)) onError(error);
+        },
+      );
     },
+    run: (text, params, options) =>
+      new Promise((resolve, reject) => connection.send(text, params, options, resolve, reject)),
     get running() {
       return pending.size;
     },

@@ -15,6 +15,8 @@ export interface PoolOptions {
 }
 
 export interface PoolEvents {
+  /** A statement was answered or refused, `ms` milliseconds after it was asked for. */
+  answered(text: string, ms: number): void;
   opened(): void;
   /** `uses` is what it had served by then. */
   closed(why: "idle" | "uses" | "lost", uses: number): void;
@@ -35,6 +37,8 @@ export interface Pool {
   lease(): Promise<Connection>;
   /** Give it back clean: without a transaction, a cursor or a setting that others would find. */
   release(connection: Connection): void;
+  /** To be told of the statements on a leased connection. */
+  answered: PoolEvents["answered"];
   counts(): PoolCounts;
   /** Waits for what is under way, then closes all. */
   close(): Promise<void>;
@@ -142,10 +146,6 @@ export function createPool(
     settle();
   }
 
-  function takeIdle(): Connection | undefined {
-    return idle.pop();
-  }
-
   function release(connection: Connection): void {
     const facts = held.get(connection);
     if (facts === undefined) return; // It was lost meanwhile.
@@ -204,17 +204,37 @@ export function createPool(
 
   return {
     run(text, params, options) {
-      const connection = takeIdle();
-      if (connection !== undefined) return runOn(connection, text, params, options);
-      return new Promise((resolve, reject) =>
-        wait((free) => runOn(free, text, params, options).then(resolve, reject), reject),
-      );
+      return new Promise((resolve, reject) => {
+        const startedMs = performance.now();
+        const ended = (connection: Connection) => {
+          release(connection);
+          events.answered(text, performance.now() - startedMs);
+        };
+        const start = (connection: Connection) =>
+          connection.send(
+            text,
+            params,
+            options,
+            (rows) => {
+              ended(connection);
+              resolve(rows);
+            },
+            (error) => {
+              ended(connection);
+              reject(error);
+            },
+          );
+        const free = idle.pop();
+        if (free === undefined) wait(start, reject);
+        else start(free);
+      });
     },
     lease() {
-      const connection = takeIdle();
+      const connection = idle.pop();
       return connection === undefined ? new Promise(wait) : Promise.resolve(connection);
     },
     release,
+    answered: events.answered,
     counts: () => ({
       inUse: held.size - idle.length,
       idle: idle.length,
@@ -232,16 +252,4 @@ export function createPool(
       await Promise.all(all.map((connection) => connection.close()));
     },
   };
-
-  function runOn(
-    connection: Connection,
-    text: string,
-    params: unknown[],
-    options: RunOptions,
-  ): Promise<Rows> {
-    const answer = connection.run(text, params, options);
-    const done = () => release(connection);
-    answer.then(done, done);
-    return answer;
-  }
 }

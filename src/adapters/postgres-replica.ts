@@ -1,5 +1,5 @@
 import { failureOf } from "../../db/failure.ts";
-import { clientOf, type DrizzleClient, type Watch } from "./postgres-client.ts";
+import { clientOf, type DrizzleClient } from "./postgres-client.ts";
 import type { Pool } from "./postgres-pool.ts";
 
 interface ReplicaEvents {
@@ -16,24 +16,17 @@ const aloneMs = 5000;
  * Reads from the replica, and from the primary while the replica does not answer. Once it failed it is left
  * alone for some seconds; then one read tries it, and the others follow where that one succeeds.
  */
-export function replicaClient(
-  replica: Pool,
-  primary: Pool,
-  watch: Watch,
-  events: ReplicaEvents,
-): DrizzleClient {
-  const onReplica = watch(replica.run);
-  const onPrimary = watch(primary.run);
+export function replicaClient(replica: Pool, primary: Pool, events: ReplicaEvents): DrizzleClient {
   /** Until when it is left alone (`performance.now()`); null while it answers. */
   let aloneUntilMs: number | null = null;
   let probing = false;
 
-  return clientOf(primary, watch, async (text, params, options) => {
+  return clientOf(primary, async (text, params, options) => {
     const isProbe = aloneUntilMs !== null && !probing && performance.now() >= aloneUntilMs;
     if (aloneUntilMs === null || isProbe) {
       probing = isProbe || probing;
       try {
-        const rows = await onReplica(text, [...params], options);
+        const rows = await replica.run(text, [...params], options);
         if (aloneUntilMs !== null) events.back();
         aloneUntilMs = null;
         return rows;
@@ -50,6 +43,6 @@ export function replicaClient(
       }
     }
     events.passedOver();
-    return onPrimary(text, params, options);
+    return primary.run(text, params, options);
   });
 }

@@ -24,6 +24,12 @@ const addToCounter = statement<{ id: number; by: number }, { value: number }>(
   sql`update counters set value = value + ${p("by")}::int where id = ${p("id")}::int returning value`,
 );
 
+const echo = statement<{ words: (string | null)[]; json: string; at: string }, Record<string, unknown>>(
+  "echo",
+  sql`select ${p("words")}::text[] as words, ${p("json")}::text::jsonb as json,
+    extract(epoch from ${p("at")}::timestamptz)::float8 * 1000 as at`,
+);
+
 async function values({ orm }: Database): Promise<Record<number, number>> {
   const rows = rowsOf<{ id: number; value: number }>(await orm.execute(sql`select id, value from counters`));
   return Object.fromEntries(rows.map(({ id, value }) => [id, value]));
@@ -162,11 +168,6 @@ export function databaseContract(name: string, open: () => Promise<TestDatabase>
 
     test("gives back what it was given: text of any script, objects, nulls within arrays, times", async () => {
       await using opened = await openWithCounters();
-      const echo = statement<{ words: (string | null)[]; json: string; at: string }, Record<string, unknown>>(
-        "echo",
-        sql`select ${p("words")}::text[] as words, ${p("json")}::text::jsonb as json,
-          extract(epoch from ${p("at")}::timestamptz)::float8 * 1000 as at`,
-      );
       const words = ["plain", null, 'quoted "and" \\slashed\\', "{braced, and}", "Ünïcödé 🔔", ""];
       const json = { nested: { list: [1, null, "two"] }, empty: {} };
       const at = "2026-03-02T10:00:00.123Z";

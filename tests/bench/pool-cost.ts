@@ -1,0 +1,111 @@
+/** What the pool of our own costs beside postgres.js's: the same statements, the same server, taking turns. */
+
+import { drizzle } from "drizzle-orm/postgres-js";
+import postgres from "postgres";
+import { newId } from "../../db/id.ts";
+import { migrate } from "../../db/migrate.ts";
+import { ensurePartitions } from "../../db/partitions.ts";
+import { getNotification, insertNotifications } from "../../db/queries/notifications.ts";
+import type { Drizzle } from "../../db/statement.ts";
+import { openPostgresDatabase } from "../../src/adapters/database-postgres.ts";
+import { valueTypes } from "../../src/adapters/postgres-types.ts";
+import { postgresOptions, quiet } from "../adapters/postgres-options.ts";
+import { testDatabase } from "../databases.ts";
+
+const readsInFlight = 64;
+const rounds = 5;
+const seconds = 1;
+const batchRows = 500;
+const max = 25;
+
+const projectId = newId(Date.now());
+
+function columns() {
+  const rows = Array.from({ length: batchRows }, (_, index) => index);
+  const all = <T>(value: T) => rows.map(() => value);
+  return {
+    ids: rows.map(() => newId(Date.now())),
+    projectIds: all(projectId),
+    userIds: rows.map((index) => `user_${index}`),
+    priorities: all("normal"),
+    statuses: all("pending"),
+    channels: all("inbox"),
+    titles: all("Your order has shipped"),
+    bodies: all("Order 42 is on its way and should be with you by Friday."),
+    data: all(null),
+    metadata: all('{"order":42}'),
+    sendAt: all(null),
+    expiresAt: all(null),
+  };
+}
+
+/** Runs `one` again and again, `inFlight` at a time; times a second, and CPU seconds of this process a thousand. */
+async function rate(inFlight: number, one: () => Promise<unknown>) {
+  const endMs = performance.now() + seconds * 1000;
+  const before = process.cpuUsage();
+  const startedMs = performance.now();
+  let count = 0;
+  await Promise.all(
+    Array.from({ length: inFlight }, async () => {
+      while (performance.now() < endMs) {
+        await one();
+        count += 1;
+      }
+    }),
+  );
+  const { user, system } = process.cpuUsage(before);
+  return {
+    perSecond: count / ((performance.now() - startedMs) / 1000),
+    cpuMs: (user + system) / 1000 / count,
+  };
+}
+
+await using own = await testDatabase();
+const ours = await openPostgresDatabase(
+  postgresOptions(own.url, { databasePoolMax: max, databasePoolMin: max, databaseConnectionUses: 1e9 }),
+  quiet,
+);
+await migrate(ours.orm);
+await ensurePartitions(ours.orm, Date.now());
+const bareClient = postgres(own.url, { max, onnotice: () => {}, types: valueTypes as never });
+const bare = drizzle({ client: bareClient }) as unknown as Drizzle;
+Object.assign(
+  bareClient.options.serializers,
+  Object.fromEntries(Object.entries(valueTypes).map(([, t]) => [t.to, t.serialize])),
+);
+const ids = columns().ids;
+await insertNotifications(ours.orm, { ...columns(), ids });
+const read = (db: Drizzle) => () =>
+  getNotification(db, { id: ids[Math.floor(Math.random() * ids.length)] ?? "", projectId });
+const insert = (db: Drizzle) => () => insertNotifications(db, columns());
+
+for (const [name, inFlight, work] of [
+  ["point reads, 64 at a time", readsInFlight, read],
+  ["inserts of 500 rows, 2 at a time", 2, insert],
+  ["one read at a time", 1, read],
+] as const) {
+  const table: Record<string, { perSecond: number; cpuMs: number }[]> = { ours: [], bare: [] };
+  await rate(inFlight, work(bare));
+  await rate(inFlight, work(ours.orm));
+  for (let round = 0; round < rounds; round += 1) {
+    table.bare?.push(await rate(inFlight, work(bare)));
+    table.ours?.push(await rate(inFlight, work(ours.orm)));
+  }
+  const median = (of: number[]) => of.toSorted((a, b) => a - b)[Math.floor(of.length / 2)] ?? 0;
+  const [o, b] = [table.ours ?? [], table.bare ?? []];
+  console.log(
+    name,
+    "| ours",
+    median(o.map((x) => x.perSecond)).toFixed(0),
+    "/s",
+    median(o.map((x) => x.cpuMs)).toFixed(4),
+    "cpu ms | bare",
+    median(b.map((x) => x.perSecond)).toFixed(0),
+    "/s",
+    median(b.map((x) => x.cpuMs)).toFixed(4),
+    "cpu ms | ratio",
+    (median(o.map((x) => x.perSecond)) / median(b.map((x) => x.perSecond))).toFixed(3),
+  );
+}
+await bareClient.end();
+await ours.close();
