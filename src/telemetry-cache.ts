@@ -75,9 +75,9 @@ export function createCacheTelemetry({ registry, log, names }: CacheTelemetryOpt
 
     /** A command ended; `command` is one of our own names, never a key. */
     commandEnded(command: string, ms: number, ok: boolean): void {
-      const count = commands.get(command) ?? { ok: 0, error: 0 };
-      commands.set(command, count);
-      if (ok) count.ok += 1;
+      const count = commands.get(command);
+      if (count === undefined) commands.set(command, { ok: Number(ok), error: Number(!ok) });
+      else if (ok) count.ok += 1;
       else count.error += 1;
       seconds.observe(ms / 1000);
     },

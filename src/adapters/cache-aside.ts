@@ -23,6 +23,8 @@ export interface Leased {
  * way (expired, evicted, flushed) counts as lost too. No method throws; `undefined` is "nothing is kept".
  */
 export interface Store {
+  /** The same as `read` for one key, which most reads are for. */
+  readOne(key: string): unknown;
   read(keys: string[]): Promise<unknown[]> | unknown[];
   lease(keys: string[]): Promise<Leased[]> | Leased[];
   fill(fills: Fill[]): Promise<void> | void;
@@ -137,8 +139,10 @@ export function cacheAside(store: Store, { requested }: Pick<CacheTelemetry, "re
 
     async getOrSet<T>(key: string, fetch: () => Promise<T>, ttlSeconds: number): Promise<T> {
       // As above; but rather than to fetch at the same time, wait for it and look again.
-      await begunFlight(key)?.value.catch(() => {});
-      const [kept] = await read([key]);
+      const older = begunFlight(key);
+      if (older !== undefined) await older.value.catch(() => {});
+      const kept = await store.readOne(key);
+      requested(key, kept !== undefined);
       if (kept !== undefined) return kept as T;
       const flight = flights.get(key); // Began after we were asked, if at all.
       if (flight !== undefined) return flight.value as Promise<T>;

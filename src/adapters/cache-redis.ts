@@ -2,12 +2,13 @@ import type { Cache } from "../ports.ts";
 import type { CacheTelemetry } from "../telemetry-cache.ts";
 import { cacheAside } from "./cache-aside.ts";
 import { createCircuit } from "./redis-circuit.ts";
-import { connectRedis } from "./redis-connection.ts";
+import { connectRedis, isCluster } from "./redis-connection.ts";
 import { createInvalidations } from "./redis-invalidations.ts";
 import { redisKeys } from "./redis-keys.ts";
 import { createRedisLocks } from "./redis-locks.ts";
 import { createRedisPool } from "./redis-pool.ts";
 import { createRedisRateLimit } from "./redis-rate-limit.ts";
+import { createReplica, type RedisReplica } from "./redis-replica.ts";
 import { createRedisStore } from "./redis-store.ts";
 
 export interface RedisCacheOptions {
@@ -30,24 +31,41 @@ export async function createRedisCache(
   const { redisUrl: url, redisTimeoutMs: timeoutMs } = options;
   const keys = redisKeys(options.redisPrefix);
   const invalidations = createInvalidations(keys);
-  const circuit = createCircuit({ url, timeoutMs, duties: invalidations, telemetry });
+  const circuit = createCircuit({
+    url,
+    timeoutMs,
+    duties: invalidations,
+    // What was delivered just now may not have reached the replica.
+    events: { ...telemetry, connected: () => replica?.distrust() },
+  });
+  const replica = replicaOf(options.redisReplicaUrl);
+
+  function replicaOf(replicaUrl: string | null): RedisReplica | undefined {
+    if (replicaUrl === null) return undefined;
+    if (!isCluster(url))
+      return createReplica({ url: replicaUrl, timeoutMs, primary: circuit, keys, telemetry });
+    telemetry.replicaLeft("REDIS_URL is a cluster's, whose servers each have replicas of their own");
+    return undefined;
+  }
+
   const pool = createRedisPool({
     min: options.redisPoolMin,
     max: options.redisPoolMax,
     timeoutMs,
     connect: (onLost) => connectRedis(url, { onLost, autoPipelining: false }),
   });
-  const store = createRedisStore({ circuit, keys, lost: invalidations.add });
+  const store = createRedisStore({ circuit, keys, lost: invalidations.add, replica });
 
   telemetry.watch({
     circuitOpen: () => circuit.connection() === undefined,
-    replicaUsed: () => false,
+    replicaUsed: () => replica?.usable() ?? false,
     pool: pool.figures,
     pendingInvalidations: invalidations.size,
     info: () => circuit.run("info", ({ client }) => client.info()),
   });
   await circuit.start();
   if (circuit.connection() !== undefined) await pool.warm();
+  await replica?.start();
 
   return {
     ...cacheAside(store, telemetry),
@@ -56,6 +74,7 @@ export async function createRedisCache(
     available: () => circuit.connection() !== undefined,
     async close() {
       pool.close();
+      replica?.close();
       circuit.close();
     },
   };

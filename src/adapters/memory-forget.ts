@@ -74,6 +74,7 @@ export function createForgetting(own: MemoryStore, signals: Signals): { store: S
 
   const store: Store = {
     ...own,
+    readOne: (key) => (heard() ? own.readOne(key) : undefined),
     read: (keys) => (heard() ? own.read(keys) : keys.map(() => undefined)),
     lease: (keys) => (heard() ? own.lease(keys) : keys.map(() => ({ value: undefined, lease: null }))),
     async put(entries) {

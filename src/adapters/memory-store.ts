@@ -44,6 +44,7 @@ export function createMemoryStore(): MemoryStore {
   }
 
   return {
+    readOne,
     read: (keys) => keys.map(readOne),
 
     lease: (keys) =>

@@ -21,7 +21,10 @@ interface CircuitOptions {
   url: string;
   timeoutMs: number;
   duties: Duties;
-  telemetry: CacheTelemetry;
+  events: Pick<CacheTelemetry, "commandEnded" | "circuitOpened" | "circuitClosed"> & {
+    /** Called before the first command on each connection. */
+    connected(): void;
+  };
 }
 
 /**
@@ -30,7 +33,7 @@ interface CircuitOptions {
  * taken what had to be delivered. Then it is closed again. A connection that failed is never used again, so
  * what waits in it is dropped with it.
  */
-export function createCircuit({ url, timeoutMs, duties, telemetry }: CircuitOptions) {
+export function createCircuit({ url, timeoutMs, duties, events }: CircuitOptions) {
   const deadlines = createDeadlines(timeoutMs);
   const unavailable = new CacheUnavailable("Redis cannot be reached");
   let connection: RedisConnection | undefined;
@@ -56,7 +59,8 @@ export function createCircuit({ url, timeoutMs, duties, telemetry }: CircuitOpti
       if (lost || ended) throw new Error("the connection was closed");
       // Nothing may be awaited from the last look at the duties to here.
       connection = made;
-      if (reason !== "") telemetry.circuitClosed(performance.now() - openedMs, owed);
+      events.connected();
+      if (reason !== "") events.circuitClosed(performance.now() - openedMs, owed);
       reason = "";
       return true;
     } catch (error) {
@@ -70,7 +74,7 @@ export function createCircuit({ url, timeoutMs, duties, telemetry }: CircuitOpti
   function say(why: string): void {
     if (ended || reason !== "") return;
     reason = why;
-    telemetry.circuitOpened(why);
+    events.circuitOpened(why);
   }
 
   function open(why: string): void {
@@ -106,20 +110,15 @@ export function createCircuit({ url, timeoutMs, duties, telemetry }: CircuitOpti
      *
      * @throws CacheUnavailable where Redis did not answer, or is left alone at the moment
      */
-    async run<T>(name: string, command: (connection: RedisConnection) => Promise<T>): Promise<T> {
+    run<T>(name: string, command: (connection: RedisConnection) => Promise<T>): Promise<T> {
       const used = connection;
-      if (used === undefined) throw unavailable;
-      const startMs = performance.now();
-      try {
-        const answer = await deadlines.within(command(used));
-        telemetry.commandEnded(name, performance.now() - startMs, true);
-        return answer;
-      } catch (error) {
-        telemetry.commandEnded(name, performance.now() - startMs, false);
-        if (isAboutCommand(error)) throw error;
+      if (used === undefined) return Promise.reject(unavailable);
+      return deadlines.within(command(used), (ms, error) => {
+        events.commandEnded(name, ms, error === undefined);
+        if (error === undefined || isAboutCommand(error)) return error;
         if (connection === used) open((error as Error).message);
-        throw new CacheUnavailable("Redis cannot be reached", { cause: error });
-      }
+        return new CacheUnavailable("Redis cannot be reached", { cause: error });
+      });
     },
 
     open,

@@ -100,12 +100,24 @@ export async function connectRedis(
   };
 }
 
+/** One key by GET, which auto-pipelining gathers; many by MGET; in a cluster each by itself, to its own server. */
+export async function readTexts(
+  { client, cluster }: RedisConnection,
+  names: string[],
+): Promise<(string | null)[]> {
+  if (names.length > 1 && !cluster) return client.mget(names);
+  return Promise.all(names.map((name) => client.get(name)));
+}
+
+/** Whether the URL is a cluster's. */
+export const isCluster = (url: string) => new URL(url).searchParams.get("cluster") === "1";
+
 function parse(url: string) {
   const { protocol, hostname, port, username, password, pathname, searchParams } = new URL(url);
   const ca = searchParams.get("ca");
   const host = hostname.replace(/^\[|\]$/g, "");
   return {
-    cluster: searchParams.get("cluster") === "1",
+    cluster: isCluster(url),
     host,
     port: Number(port || 6379),
     ...(username && { username: decodeURIComponent(username) }),

@@ -6,6 +6,8 @@ interface Pending {
   reject(error: Error): void;
 }
 
+type Ended = (ms: number, error: unknown) => unknown;
+
 /**
  * Bounds how long any command may take. All have the same time, so they end in the order they began in: one
  * timer serves all of them (a timer for each costs as much as the command).
@@ -16,21 +18,31 @@ export function createDeadlines(timeoutMs: number) {
   let first = 0;
   let watching = false;
 
-  /** @throws CacheUnavailable after `timeoutMs`; what `command` rejects with */
-  function within<T>(command: Promise<T>): Promise<T> {
+  /**
+   * @param ended is told how long it took, and of the error, if there was one; what it makes of that is thrown
+   * @throws CacheUnavailable after `timeoutMs`; what `command` rejects with
+   */
+  function within<T>(command: Promise<T>, ended: Ended = (_, error) => error): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const entry: Pending = { endMs: performance.now() + timeoutMs, done: false, reject };
+      const startMs = performance.now();
+      const end = (error?: unknown) => {
+        if (entry.done) return undefined;
+        finish(entry);
+        return ended(performance.now() - startMs, error);
+      };
+      const entry: Pending = {
+        endMs: startMs + timeoutMs,
+        done: false,
+        reject: (error) => reject(end(error)),
+      };
       pending.push(entry);
       if (!watching) watchFor(timeoutMs);
       command.then(
         (value) => {
-          finish(entry);
+          end();
           resolve(value);
         },
-        (error) => {
-          finish(entry);
-          reject(error);
-        },
+        (error) => reject(end(error)),
       );
     });
   }
@@ -54,7 +66,6 @@ export function createDeadlines(timeoutMs: number) {
     const late = pending.filter(({ done, endMs }) => !done && endMs <= nowMs);
     for (const entry of late) {
       entry.reject(new CacheUnavailable(`Redis gave no answer within ${timeoutMs} ms`));
-      finish(entry);
     }
     const next = pending[first];
     watching = next !== undefined;

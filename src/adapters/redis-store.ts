@@ -1,8 +1,9 @@
 import type { Fill, Leased, Store } from "./cache-aside.ts";
 import type { Circuit } from "./redis-circuit.ts";
-import type { RedisConnection } from "./redis-connection.ts";
+import { readTexts } from "./redis-connection.ts";
 import { dropFromRedis } from "./redis-invalidations.ts";
 import type { RedisKeys } from "./redis-keys.ts";
+import type { RedisReplica } from "./redis-replica.ts";
 
 /** What is fetched for longer is not kept. */
 const fetchMsMax = 30_000;
@@ -18,14 +19,11 @@ interface RedisStoreOptions {
   keys: RedisKeys;
   /** Takes the keys whose deletion Redis did not hear of. */
   lost(keys: string[]): void;
-  /** Reads where that is quick and true enough; undefined where the primary has to be asked. */
-  readReplica?(keys: string[]): Promise<(string | null)[]> | undefined;
-  /** Is told of keys before they are changed. */
-  changing?(keys: string[]): void;
+  replica: RedisReplica | undefined;
 }
 
 /** Values as JSON text in Redis. Where Redis cannot be had, nothing is found, leased or kept. */
-export function createRedisStore({ circuit, keys, lost, readReplica, changing }: RedisStoreOptions): Store {
+export function createRedisStore({ circuit, keys, lost, replica }: RedisStoreOptions): Store {
   /** Runs a script over pairs of keys with `words` for each, in batches; a cluster is given one pair at a time. */
   function overPairs<T>(
     name: "cacheLease" | "cacheFill" | "cachePut",
@@ -46,7 +44,7 @@ export function createRedisStore({ circuit, keys, lost, readReplica, changing }:
   }
 
   async function drop(dropped: string[]): Promise<void> {
-    changing?.(dropped);
+    replica?.changing(dropped);
     if (circuit.connection() === undefined) return lost(dropped);
     try {
       await circuit.run("cacheDrop", async (connection) => {
@@ -61,22 +59,31 @@ export function createRedisStore({ circuit, keys, lost, readReplica, changing }:
   }
 
   return {
+    readOne(key) {
+      if (circuit.connection() === undefined) return undefined;
+      const ask = () => circuit.run("get", ({ client }) => client.get(keys.value(key)));
+      const text =
+        replica
+          ?.read([key])
+          ?.then(([found]) => found ?? null)
+          .catch(ask) ?? ask();
+      return text.then(parse, nothing);
+    },
+
     async read(asked) {
       if (circuit.connection() === undefined) return asked.map(() => undefined);
+      const ask = () => circuit.run("mget", (connection) => readTexts(connection, asked.map(keys.value)));
       try {
-        const names = asked.map(keys.value);
-        const texts =
-          (await readReplica?.(asked)) ??
-          (await circuit.run("get", (connection) => readTexts(connection, names)));
+        const texts = await (replica?.read(asked)?.catch(ask) ?? ask());
         return texts.map(parse);
       } catch {
-        return asked.map(() => undefined);
+        return asked.map(nothing);
       }
     },
 
     async lease(asked) {
-      const nothing = () => asked.map(() => ({ value: undefined, lease: null }));
-      if (circuit.connection() === undefined) return nothing();
+      const none = () => asked.map(() => ({ value: undefined, lease: null }));
+      if (circuit.connection() === undefined) return none();
       try {
         const token = crypto.randomUUID();
         const answers = await overPairs<(string | null)[]>("cacheLease", asked, () => [token, fetchMsMax]);
@@ -88,7 +95,7 @@ export function createRedisStore({ circuit, keys, lost, readReplica, changing }:
           }),
         );
       } catch {
-        return nothing();
+        return none();
       }
     },
 
@@ -101,7 +108,7 @@ export function createRedisStore({ circuit, keys, lost, readReplica, changing }:
 
     async put(entries) {
       const asked = entries.map(({ key }) => key);
-      changing?.(asked);
+      replica?.changing(asked);
       const words = entries.map(({ value, ttlMs }) => [JSON.stringify(value), ttlMs]);
       try {
         await overPairs("cachePut", asked, (from, to) => words.slice(from, to).flat());
@@ -113,7 +120,7 @@ export function createRedisStore({ circuit, keys, lost, readReplica, changing }:
     drop,
 
     async begin(key) {
-      changing?.([key]);
+      replica?.changing([key]);
       const token = crypto.randomUUID();
       try {
         await circuit.run("cacheBegin", ({ client }) =>
@@ -126,7 +133,7 @@ export function createRedisStore({ circuit, keys, lost, readReplica, changing }:
     },
 
     async finish(key, token, value, ttlMs) {
-      changing?.([key]);
+      replica?.changing([key]);
       if (token === null) return drop([key]);
       const text = value === undefined ? "" : JSON.stringify(value);
       try {
@@ -140,14 +147,7 @@ export function createRedisStore({ circuit, keys, lost, readReplica, changing }:
   };
 }
 
-/** One key by GET, which auto-pipelining gathers; many by MGET; in a cluster each by itself, to its own server. */
-export async function readTexts(
-  { client, cluster }: RedisConnection,
-  names: string[],
-): Promise<(string | null)[]> {
-  if (names.length > 1 && !cluster) return client.mget(names);
-  return Promise.all(names.map((name) => client.get(name)));
-}
+const nothing = () => undefined;
 
 /** What cannot be parsed was not written by us: nothing is there. */
 function parse(text: string | null): unknown {
