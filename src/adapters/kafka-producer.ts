@@ -67,7 +67,7 @@ export function createLanePublisher({
 
   /** Sends what is due, now or when the linger is over. */
   function schedule(): void {
-    if (sending !== undefined || buffer.waitingEvents === 0) return;
+    if (sending !== undefined || buffer.waitingEvents === 0 || ending.signal.aborted) return;
     if (isDue()) {
       clearTimeout(linger);
       linger = undefined;

@@ -5,11 +5,11 @@ import { eventually } from "../eventually.ts";
 
 const projectId = Bun.randomUUIDv7();
 
-const event = (priority: Priority = "normal"): NotificationEvent => ({
+export const eventOf = (priority: Priority = "normal", userId = "ana"): NotificationEvent => ({
   id: Bun.randomUUIDv7(),
   projectId,
   test: false,
-  userId: "ana",
+  userId,
   priority,
   channels: null,
   scheduled: false,
@@ -17,75 +17,126 @@ const event = (priority: Priority = "normal"): NotificationEvent => ({
   profileAt: null,
 });
 
-const idsOf = (events: NotificationEvent[]) => events.map(({ id }) => id);
+export const idsOf = (events: NotificationEvent[]) => events.map(({ id }) => id);
+
+/** Ids by user, each once, in the order in which they came first. */
+export function orderByUser(events: NotificationEvent[]): Record<string, string[]> {
+  const users: Record<string, Set<string>> = {};
+  for (const { userId, id } of events) {
+    users[userId] ??= new Set();
+    users[userId].add(id);
+  }
+  return Object.fromEntries(Object.entries(users).map(([userId, ids]) => [userId, [...ids]]));
+}
+
+/** A log of its own, with nothing in it. Disposing of the place closes the log. */
+export interface LogPlace extends AsyncDisposable {
+  log: EventLog;
+}
 
 /** What src/ports.ts promises of an EventLog, held against one implementation. */
-export function eventLogContract(name: string, create: () => EventLog): void {
+export function eventLogContract(name: string, place: () => Promise<LogPlace>): void {
   describe(`the ${name} event log`, () => {
-    test("hands over a lane's events in the order they were published, one batch at a time", async () => {
-      const log = create();
-      const events = Array.from({ length: 2500 }, () => event());
-      const handled: string[] = [];
-      let underWay = 0;
-      log.consume(async (batch) => {
-        underWay += 1;
-        expect(underWay).toBe(1);
+    test("hands out every event it took, a user's in order and one batch at a time", async () => {
+      await using at = await place();
+      const events = Array.from({ length: 3000 }, (_, index) => eventOf("normal", `user ${index % 17}`));
+      const handled: NotificationEvent[] = [];
+      const underWay = new Set<string>();
+      await at.log.consume(async (batch, lane) => {
+        expect(lane).toBe("normal");
+        const users = new Set(batch.map(({ userId }) => userId));
+        for (const user of users) {
+          expect(underWay.has(user)).toBe(false);
+          underWay.add(user);
+        }
         await Promise.resolve();
-        handled.push(...idsOf(batch));
-        underWay -= 1;
+        handled.push(...batch);
+        for (const user of users) underWay.delete(user);
       });
-      expect(await log.publishBuffered(events)).toBe(events.length);
+      expect(await at.log.publishBuffered(events)).toBe(events.length);
       await eventually(() => handled.length >= events.length);
-      expect(handled).toEqual(idsOf(events));
-      await log.close();
+      expect(orderByUser(handled)).toEqual(orderByUser(events));
     });
 
-    test("lets no lane wait behind another", async () => {
-      const log = create();
-      const stuck = Promise.withResolvers<void>();
+    test("hands out what was published before anyone consumed", async () => {
+      await using at = await place();
+      const event = eventOf("high");
+      await at.log.publishBuffered([event]);
+      const handled: NotificationEvent[] = [];
+      await at.log.consume(async (batch) => void handled.push(...batch));
+      await eventually(() => handled.length > 0);
+      expect(handled).toEqual([event]);
+    });
+
+    test.each([
+      ["low", "critical"],
+      ["critical", "low"],
+    ] as const)("does not let the lane %s, which is stuck, hold up %s", async (stuck, free) => {
+      await using at = await place();
+      const released = Promise.withResolvers<void>();
+      const begun: Priority[] = [];
       const handled: Priority[] = [];
-      log.consume(async (_, lane) => {
-        if (lane === "low") await stuck.promise;
+      await at.log.consume(async (_, lane) => {
+        begun.push(lane);
+        if (lane === stuck) await released.promise;
         handled.push(lane);
       });
-      await log.publishBuffered([event("low")]);
-      await log.publishBuffered([event("critical")]);
-      await eventually(() => handled.includes("critical"));
-      expect(handled).toEqual(["critical"]);
-      stuck.resolve();
-      await log.close();
-      expect(handled).toEqual(["critical", "low"]);
+      await at.log.publishBuffered([eventOf(stuck)]);
+      await eventually(() => begun.includes(stuck));
+      await at.log.publishBuffered([eventOf(free)]);
+      await eventually(() => handled.includes(free));
+      expect(handled).toEqual([free]);
+      released.resolve();
+      await eventually(() => handled.includes(stuck));
     });
 
-    test("hands out a batch again whose handling threw", async () => {
-      const log = create();
-      const events = [event(), event()];
+    test("hands out a batch again whose handling threw, before what came after it", async () => {
+      await using at = await place();
+      const events = [eventOf(), eventOf()];
+      const later = eventOf();
       const batches: string[][] = [];
-      log.consume(async (batch) => {
+      await at.log.consume(async (batch) => {
         batches.push(idsOf(batch));
-        if (batches.length === 1) throw new Error("the database is away");
+        if (batches.length === 1) await at.log.publishBuffered([later]);
+        if (batches.length <= 2) throw new Error("the database is away");
       });
-      await log.publishBuffered(events);
-      await eventually(() => batches.length === 2);
-      expect(batches[1]).toEqual(idsOf(events));
-      await log.close();
+      await at.log.publishBuffered(events);
+      await eventually(() => batches.flat().includes(later.id));
+      expect(batches[0]).toEqual(idsOf(events));
+      expect([...new Set(batches.slice(2).flat())]).toEqual(idsOf([...events, later]));
     });
 
-    test("finishes the batch under way before it is closed, and says what it still holds", async () => {
-      const log = create();
+    test("finishes the batch under way before it is closed, and begins no other", async () => {
+      await using at = await place();
+      const begun = Promise.withResolvers<void>();
       const going = Promise.withResolvers<void>();
-      let finished = false;
-      log.consume(async () => {
+      let finished = 0;
+      await at.log.consume(async () => {
+        begun.resolve();
         await going.promise;
-        finished = true;
+        finished += 1;
       });
-      await log.publishBuffered([event("high")]);
-      expect(log.backlog()).toEqual({ critical: 0, high: 1, normal: 0, low: 0 });
-      const closed = log.close();
+      await at.log.publishBuffered([eventOf("high")]);
+      await begun.promise;
+      await at.log.publishBuffered([eventOf("high")]);
+      const closed = at.log.close();
       going.resolve();
       await closed;
-      expect(finished).toBe(true);
-      expect(log.backlog().high).toBe(0);
+      expect(finished).toBe(1);
+      expect(await at.log.publishBuffered([eventOf("high")])).toBe(0);
+    });
+
+    test("says how much is not handled yet, and that nothing is wrong", async () => {
+      await using at = await place();
+      let handled = 0;
+      await at.log.publishBuffered([eventOf("critical"), eventOf("low"), eventOf("low")]);
+      await eventually(() => at.log.backlog().low === 2);
+      await at.log.consume(async (batch) => {
+        handled += batch.length;
+      });
+      await eventually(() => handled === 3);
+      await eventually(() => Object.values(at.log.backlog()).every((events) => events === 0));
+      expect(at.log.fault()).toBeNull();
     });
   });
 }

@@ -1,0 +1,218 @@
+import { describe, expect, test } from "bun:test";
+import { encodeEvent, keyOf } from "../../src/adapters/kafka-events.ts";
+import { priorities } from "../../src/channels/channel.ts";
+import type { NotificationEvent } from "../../src/ports.ts";
+import { eventually } from "../eventually.ts";
+import { eventLogContract, eventOf, idsOf, orderByUser } from "./event-log.contract.ts";
+import { kafkaWorld, kcat } from "./kafka-world.ts";
+
+eventLogContract("Kafka", async () => {
+  const world = kafkaWorld();
+  return { log: world.open().log, [Symbol.asyncDispose]: () => world[Symbol.asyncDispose]() };
+});
+
+const many = (count: number, users = 20) =>
+  Array.from({ length: count }, (_, index) => eventOf("normal", `user ${index % users}`));
+
+describe("another client", () => {
+  test.each(["none", "gzip", "snappy", "lz4", "zstd"])(
+    "reads what we write with %s, and we read it",
+    async (codec) => {
+      await using world = kafkaWorld();
+      const { log, metric } = world.open({ KAFKA_COMPRESSION: codec });
+      const events = many(2000);
+      expect(await log.publishBuffered(events)).toBe(events.length);
+      await eventually(async () => (await metric("events_published_total")) === events.length);
+
+      const topic = `${world.prefix}.normal`;
+      const read = await kcat(world.brokers, [
+        "-C",
+        "-e",
+        "-q",
+        "-t",
+        topic,
+        "-o",
+        "beginning",
+        "-f",
+        "%k\t%s\n",
+      ]);
+      expect(read.trim().split("\n").sort()).toEqual(
+        events.map((event) => `${keyOf(event)}\t${encodeEvent(event)}`).sort(),
+      );
+
+      await kcat(world.brokers, ["-P", "-t", `${world.prefix}.high`, "-z", codec, "-K", "\t"], read);
+      const handled: NotificationEvent[] = [];
+      await log.consume(async (batch, lane) => {
+        if (lane === "high") handled.push(...batch);
+      });
+      await eventually(() => handled.length >= events.length);
+      expect(orderByUser(handled)).toEqual(orderByUser(events));
+    },
+  );
+});
+
+test("a message that cannot be read is put aside with its reason, and holds up no lane", async () => {
+  await using world = kafkaWorld();
+  const { log, metric } = world.open();
+  const good = priorities.map((lane) => eventOf(lane));
+  await log.publishBuffered(good);
+  await eventually(async () => (await metric("events_published_total")) === 4);
+  const bad = {
+    critical: "{",
+    high: JSON.stringify({ ...JSON.parse(encodeEvent(eventOf("high"))), v: 99 }),
+    normal: JSON.stringify({ ...JSON.parse(encodeEvent(eventOf())), userId: 7 }),
+    low: "null",
+  };
+  for (const lane of priorities) {
+    await kcat(world.brokers, ["-P", "-t", `${world.prefix}.${lane}`, "-p", "3"], `${bad[lane]}\n`);
+  }
+
+  const handled: NotificationEvent[] = [];
+  await log.consume(async (batch) => void handled.push(...batch));
+  await eventually(async () => (await metric("dead_letters_total")) === 4 && handled.length === 4);
+  expect(idsOf(handled).sort()).toEqual(idsOf(good).sort());
+
+  const format = ["-J"];
+  const letters = await kcat(world.brokers, [
+    "-C",
+    "-e",
+    "-q",
+    "-t",
+    `${world.prefix}.dead-letters`,
+    ...format,
+  ]);
+  const found = letters
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { headers: string[]; payload: string })
+    .map(({ headers, payload }) => ({ payload, headers: pairsOf(headers) }));
+  for (const lane of priorities) {
+    expect(found).toContainEqual({
+      payload: bad[lane],
+      headers: expect.objectContaining({
+        reason: {
+          critical: "not JSON",
+          high: "unknown version",
+          normal: "wrong fields",
+          low: "wrong fields",
+        }[lane],
+        "original-topic": `${world.prefix}.${lane}`,
+        "original-partition": "3",
+        "original-offset": expect.stringMatching(/^\d+$/),
+      }),
+    });
+  }
+  await eventually(() => Object.values(log.backlog()).every((events) => events === 0));
+});
+
+function pairsOf(list: string[]): Record<string, string> {
+  const pairs: Record<string, string> = {};
+  for (let at = 0; at + 1 < list.length; at += 2) pairs[list[at] ?? ""] = list[at + 1] ?? "";
+  return pairs;
+}
+
+test("what comes at once goes out in few sends", async () => {
+  await using world = kafkaWorld();
+  const { log, metric } = world.open();
+  await log.publishBuffered(many(1000));
+  await eventually(async () => (await metric("events_published_total")) === 1000);
+  expect(await metric("send_events_count")).toBe(1);
+});
+
+test("a single event does not wait for others longer than the linger", async () => {
+  await using world = kafkaWorld();
+  const { log, metric } = world.open({ KAFKA_LINGER_MS: "0" });
+  await log.publishBuffered([eventOf()]);
+  await log.publishBuffered([eventOf()]);
+  await eventually(async () => (await metric("events_published_total")) === 2);
+});
+
+test("a full buffer takes what it has room for, and says how much that was", async () => {
+  await using world = kafkaWorld("127.0.0.1:1");
+  const { log, metric } = world.open({}, { bufferEvents: 10 });
+  expect(await log.publishBuffered(many(8))).toBe(8);
+  expect(await log.publishBuffered(many(8))).toBe(2);
+  expect(await metric("events_refused_total")).toBe(6);
+  expect(log.backlog().normal).toBe(10);
+  await eventually(() => log.fault());
+});
+
+test("while the buffer is full, publishing waits for room, and the order stays", async () => {
+  await using world = kafkaWorld();
+  const { log } = world.open({}, { bufferEvents: 500, roomWaitMs: 10_000 });
+  const events = many(5000);
+  const calls = Array.from({ length: 10 }, (_, call) =>
+    log.publishBuffered(events.slice(call * 500, call * 500 + 500)),
+  );
+  expect(await Promise.all(calls)).toEqual(calls.map(() => 500));
+  const handled: NotificationEvent[] = [];
+  await log.consume(async (batch) => void handled.push(...batch));
+  await eventually(() => handled.length >= events.length);
+  expect(orderByUser(handled)).toEqual(orderByUser(events));
+});
+
+test("what was handled is not handed out again after a close, what was not is", async () => {
+  await using world = kafkaWorld();
+  const first = world.open();
+  const early = many(50);
+  const handled: NotificationEvent[] = [];
+  await first.log.consume(async (batch) => void handled.push(...batch));
+  await first.log.publishBuffered(early);
+  await eventually(() => handled.length === early.length);
+  await first.log.close();
+
+  const second = world.open();
+  const late = many(50);
+  const handledLater: NotificationEvent[] = [];
+  await second.log.publishBuffered(late);
+  await second.log.consume(async (batch) => void handledLater.push(...batch));
+  await eventually(() => handledLater.length >= late.length);
+  expect(idsOf(handledLater).sort()).toEqual(idsOf(late).sort());
+});
+
+test("members that come and go lose nothing, and keep each user's order", async () => {
+  await using world = kafkaWorld();
+  const handled: NotificationEvent[] = [];
+  const handle = async (batch: NotificationEvent[]) => {
+    await new Promise(setImmediate);
+    handled.push(...batch);
+  };
+  const first = world.open({}, { heartbeatMs: 200 });
+  await first.log.consume(handle);
+  const events: NotificationEvent[] = [];
+  let done = false;
+  const publishing = (async () => {
+    while (!done) {
+      const batch = many(200);
+      expect(await first.log.publishBuffered(batch)).toBe(batch.length);
+      events.push(...batch);
+      await eventually(() => handled.length > events.length - 2000);
+    }
+  })();
+  await eventually(() => handled.length > 0);
+
+  const second = world.open({}, { heartbeatMs: 200 });
+  await second.log.consume(handle);
+  await eventually(async () => (await second.metric("partitions_assigned", { lane: "normal" })) === 3);
+  const before = await second.metric("events_consumed_total");
+  await eventually(async () => (await second.metric("events_consumed_total")) > before);
+  await second.log.close();
+  await eventually(async () => (await first.metric("partitions_assigned", { lane: "normal" })) === 6);
+  done = true;
+  await publishing;
+  await eventually(() => new Set(idsOf(handled)).size >= events.length);
+  expect(orderByUser(handled)).toEqual(orderByUser(events));
+});
+
+test("an existing topic is used as it is, and said to differ", async () => {
+  await using world = kafkaWorld();
+  const before = world.open({ KAFKA_PARTITIONS: "2" });
+  await before.log.publishBuffered([eventOf()]);
+  await eventually(async () => (await before.metric("events_published_total")) === 1);
+  expect(before.lines.some(({ message }) => message.includes("fewer brokers than copies wanted"))).toBe(true);
+  const { log, lines } = world.open();
+  const handled: NotificationEvent[] = [];
+  await log.consume(async (batch) => void handled.push(...batch));
+  await eventually(() => handled.length === 1);
+  expect(lines.filter(({ message }) => message.includes("another number of partitions"))).toHaveLength(5);
+});
