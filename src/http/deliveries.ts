@@ -41,7 +41,7 @@ const list = operation({
       status: query.status,
       channel: query.channel,
     };
-    const { deliveries, attempts } = await listDeliveries(app.db.orm, filter, page);
+    const { deliveries, attempts } = await listDeliveries(app.db.replica, filter, page);
     const { rows, next, previous } = pageReply(deliveries, page, ({ notificationId, channel }) =>
       deliveryIdOf(notificationId, channel),
     );

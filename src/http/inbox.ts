@@ -41,7 +41,7 @@ const list = operation({
       unreadOnly: query.unread === "true",
     };
     const { rows, next, previous } = pageReply(
-      await listInbox(app.db.orm, filter, page),
+      await listInbox(app.db.replica, filter, page),
       page,
       ({ id }) => id,
     );

@@ -228,7 +228,7 @@ export async function replyWithList(
     metadata: query.metadata ?? {},
   };
   const { rows, next, previous } = pageReply(
-    await listNotifications(app.db.orm, filter, page),
+    await listNotifications(app.db.replica, filter, page),
     page,
     ({ id }) => id,
   );
