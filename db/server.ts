@@ -20,3 +20,11 @@ export async function serverFacts(db: Drizzle): Promise<ServerFacts> {
   if (row === undefined) throw new Error("the server said nothing about itself");
   return { major: Math.floor(row.number / 10_000), version: row.version, mayCreate: row.may_create === true };
 }
+
+/** Whether the database runs within this process, so that nobody else is connected to it. */
+export async function isStandalone(db: Drizzle): Promise<boolean> {
+  const [row] = rowsOf<{ type: string | null }>(
+    await db.execute(sql`select backend_type as type from pg_stat_activity where pid = pg_backend_pid()`),
+  );
+  return row?.type !== "client backend";
+}

@@ -4,6 +4,12 @@ import { type PgDatabase, PgDialect, type PgQueryResultHKT, QueryBuilder } from 
 /** Drizzle over whichever driver: a database, or a transaction in it. */
 export type Drizzle = PgDatabase<PgQueryResultHKT>;
 
+/**
+ * Begins a statement that takes as long as it takes, such as the making of an index: on a server it gets a
+ * connection of its own, without a time-out.
+ */
+export const unbounded = "/* unbounded */ ";
+
 const dialect = new PgDialect();
 
 /** Every named statement: its name → its text, rendered when it is asked for. */

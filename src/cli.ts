@@ -4,6 +4,7 @@ import { failureOf } from "../db/failure.ts";
 import { newestVersion } from "../db/migrate.ts";
 import packageJson from "../package.json" with { type: "json" };
 import { addDoctorCommand } from "./cli-doctor.ts";
+import { addExplainCommand } from "./cli-explain.ts";
 import { addKeysCommand } from "./cli-keys.ts";
 import { addSendCommand } from "./cli-send.ts";
 import { addSettingsCommand, settingsHelp } from "./cli-settings.ts";
@@ -43,6 +44,7 @@ Examples:
   carillon dev                                try it out: nothing leaves this machine
   carillon migrate                            bring the database up to date before a start
   carillon doctor                             check everything a start needs
+  carillon explain countInbox                 show the plan of a query
   carillon keys create --name shop --scopes send,read
   carillon send --to ana --title Hello --body "It works" --wait
   carillon settings --write README.md
@@ -83,6 +85,7 @@ function programOf(): Command {
     .addHelpText("after", "\nExample:\n  DATA_DIR=/srv/carillon carillon migrate")
     .action(migrate);
   addDoctorCommand(program);
+  addExplainCommand(program);
   addKeysCommand(program);
   addSendCommand(program);
   addSettingsCommand(program);

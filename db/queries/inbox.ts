@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
-import { type Page, pageOf } from "../page.ts";
-import { type Drizzle, rowsOf, statement } from "../statement.ts";
+import { type Page, type PageParams, paged, pageOf, paramsOf } from "../page.ts";
+import { type Drizzle, statement } from "../statement.ts";
 
 const p = sql.placeholder;
 
@@ -22,30 +22,30 @@ const time = (column: string) =>
 const itemColumns = sql`n.id, n.title, n.body, n.priority, n.data, n.metadata,
   ${time("d.seen_at")}, ${time("d.read_at")}, ${time("d.archived_at")}`;
 
-export interface InboxFilter {
+export type InboxFilter = {
   projectId: string;
   userId: string;
   archived: boolean;
   unreadOnly: boolean;
-}
+};
 
-/** Newest first. What was erased is not shown, not even as archived. */
-export async function listInbox(
-  db: Drizzle,
-  { projectId, userId, archived, unreadOnly }: InboxFilter,
-  page: Page,
-): Promise<InboxRow[]> {
+const inboxPage = paged("listInbox", (name, page) => {
   const { bounds, tail } = pageOf([sql`d.notification_id`], page);
-  return rowsOf(
-    await db.execute(sql`
+  return statement<InboxFilter & PageParams, InboxRow>(
+    name,
+    sql`
       select ${itemColumns}
       from deliveries d join notifications n on n.id = d.notification_id
-      where d.project_id = ${projectId} and d.user_id = ${userId} and d.channel = 'inbox' and d.status = 'sent'
-        and (d.archived_at is not null) = ${archived} and n.title <> ''
-        and (not ${unreadOnly}::boolean or d.read_at is null) and ${bounds}
-      ${tail}`),
+      where d.project_id = ${p("projectId")} and d.user_id = ${p("userId")} and d.channel = 'inbox'
+        and d.status = 'sent' and (d.archived_at is not null) = ${p("archived")}::boolean and n.title <> ''
+        and (not ${p("unreadOnly")}::boolean or d.read_at is null) and ${bounds}
+      ${tail}`,
   );
-}
+});
+
+/** Newest first. What was erased is not shown, not even as archived. */
+export const listInbox = (db: Drizzle, filter: InboxFilter, page: Page): Promise<InboxRow[]> =>
+  inboxPage(page)(db, { ...filter, ...paramsOf(page) });
 
 /** What a badge shows: not archived. */
 export const countInbox = statement<

@@ -1,8 +1,8 @@
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import { idFloor } from "../id.ts";
-import { type Page, pageOf } from "../page.ts";
+import { type Page, paged, pageOf, paramsOf } from "../page.ts";
 import { notifications } from "../schema.ts";
-import { type Drizzle, prepared, rowsOf, statement } from "../statement.ts";
+import { type Drizzle, prepared, statement } from "../statement.ts";
 
 const p = sql.placeholder;
 
@@ -75,15 +75,32 @@ export interface NotificationFilter {
   metadata: Record<string, string>;
 }
 
-/** Not a hot path, so its SQL is built as asked: each filter combination gets the plan that fits it. */
+const userPage = paged("listUserNotifications", (name, page) => {
+  const { bounds, tail } = pageOf([sql`${notifications.id}`], page);
+  const ofUser = and(
+    eq(notifications.projectId, p("projectId")),
+    eq(notifications.userId, p("userId")),
+    bounds,
+  );
+  return prepared(name, (db) => db.select().from(notifications).where(sql`${ofUser} ${tail}`));
+});
+
+/**
+ * Newest first. What is asked for again and again, a user's own, is a prepared statement; every other combination of
+ * filters is built as asked, and gets the plan that fits it.
+ */
 export async function listNotifications(
   db: Drizzle,
   filter: NotificationFilter,
   page: Page,
 ): Promise<NotificationRow[]> {
+  const { projectId, userId, ...others } = filter;
+  if (userId !== undefined && isEmpty(others)) {
+    return userPage(page)(db).execute({ projectId, userId, ...paramsOf(page) });
+  }
   const { bounds, tail } = pageOf([sql`${notifications.id}`], page);
-  const conditions: SQL[] = [eq(notifications.projectId, filter.projectId), bounds];
-  const { userId, status, channel, priority, createdAfterMs, createdBeforeMs, metadata } = filter;
+  const conditions: SQL[] = [eq(notifications.projectId, projectId), bounds];
+  const { status, channel, priority, createdAfterMs, createdBeforeMs, metadata } = others;
   if (userId !== undefined) conditions.push(eq(notifications.userId, userId));
   if (status !== undefined) conditions.push(sql`${notifications.status} = ${status}`);
   if (priority !== undefined) conditions.push(sql`${notifications.priority} = ${priority}`);
@@ -96,14 +113,30 @@ export async function listNotifications(
       where d.notification_id = ${notifications.id} and d.channel = ${channel})
       or ${channel} = any(string_to_array(${notifications.channels}, ',')))`);
   }
-  for (const [key, value] of Object.entries(metadata)) {
-    conditions.push(sql`${notifications.metadata} ->> ${key}::text = ${value}`);
-  }
+  for (const [key, value] of Object.entries(metadata)) conditions.push(hasLabel(key, value));
   return db
     .select()
     .from(notifications)
     .where(sql`${and(...conditions)} ${tail}`);
 }
+
+const isEmpty = ({ metadata, ...filters }: Omit<NotificationFilter, "projectId" | "userId">) =>
+  Object.keys(metadata).length === 0 && Object.values(filters).every((filter) => filter === undefined);
+
+/**
+ * A label is text, a number or a flag, and is asked for as text. The index answers only "contains", by type; what it
+ * finds is compared as text, so that 42 is found by "42" and not by "42.0".
+ */
+function hasLabel(key: string, value: string): SQL {
+  const label = (json: string) =>
+    sql`${notifications.metadata} @> ${`{${JSON.stringify(key)}:${json}}`}::text::jsonb`;
+  const asText = label(JSON.stringify(value));
+  const contains = isJsonScalar(value) ? sql`(${asText} or ${label(value)})` : asText;
+  return sql`${contains} and ${notifications.metadata} ->> ${key}::text = ${value}`;
+}
+
+/** Whether a text is a number or a flag as JSON writes it. */
+const isJsonScalar = (text: string) => /^(true|false|-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,3})?)$/.test(text);
 
 /** What has not left is taken back: the notification itself if it was not planned yet, else its open deliveries. */
 export const cancelNotification = statement<
@@ -187,18 +220,22 @@ const pendingColumns = sql.raw(`n.id, n.project_id, pr.kind = 'test' as test, n.
   n.channels, n.status, (extract(epoch from n.expires_at) * 1000)::float8 as expires_at`);
 
 /** Accepted between two ids and not planned yet, oldest first. */
-export async function pendingBetween(
-  db: Drizzle,
-  { from, to, limit }: { from: string; to: string; limit: number },
-): Promise<PendingRow[]> {
-  return rowsOf(
-    await db.execute(sql`
-      select ${pendingColumns}
-      from notifications n join projects pr on pr.id = n.project_id
-      where n.id >= ${from}::uuid and n.id < ${to}::uuid and n.status = 'pending'
-      order by n.id limit ${limit}`),
-  );
-}
+export const pendingBetween = statement<{ from: string; to: string; limit: number }, PendingRow>(
+  "pendingBetween",
+  sql`
+    select ${pendingColumns}
+    from notifications n join projects pr on pr.id = n.project_id
+    where n.id >= ${p("from")}::uuid and n.id < ${p("to")}::uuid and n.status = 'pending'
+    order by n.id limit ${p("limit")}::int`,
+);
+
+const scheduled = statement<{ ids: string[] }, PendingRow>(
+  "scheduledAmong",
+  sql`
+    select ${pendingColumns}
+    from notifications n join projects pr on pr.id = n.project_id
+    where n.id = any(${p("ids")}::uuid[]) and n.status = 'scheduled'`,
+);
 
 /** Who got the newest notifications: each user once. */
 export const recentUsers = statement<{ limit: number }, { project_id: string; user_id: string }>(
@@ -209,12 +246,5 @@ export const recentUsers = statement<{ limit: number }, { project_id: string; us
 );
 
 /** The scheduled notifications among these ids. */
-export async function scheduledAmong(db: Drizzle, ids: string[]): Promise<PendingRow[]> {
-  if (ids.length === 0) return [];
-  return rowsOf(
-    await db.execute(sql`
-      select ${pendingColumns}
-      from notifications n join projects pr on pr.id = n.project_id
-      where n.id = any(${sql.param(ids)}::uuid[]) and n.status = 'scheduled'`),
-  );
-}
+export const scheduledAmong = async (db: Drizzle, ids: string[]): Promise<PendingRow[]> =>
+  ids.length === 0 ? [] : scheduled(db, { ids });

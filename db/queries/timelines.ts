@@ -55,7 +55,7 @@ export async function listDeliveries(
     [sql`${deliveries.notificationId}`, sql`${deliveries.channel}`],
     page,
     (id) => {
-      const at = parseDeliveryId(id);
+      const at = parseDeliveryId(String(id));
       return sql`${at?.notificationId}::uuid, ${at?.channel}`;
     },
   );

@@ -2,12 +2,12 @@ import { drizzle } from "drizzle-orm/postgres-js";
 import type { Sql } from "postgres";
 import { cursorRows } from "../../db/cursor.ts";
 import { serverFacts } from "../../db/server.ts";
-import { type Drizzle, nameOfStatement } from "../../db/statement.ts";
+import { type Drizzle, nameOfStatement, unbounded } from "../../db/statement.ts";
 import { transaction } from "../../db/transaction.ts";
 import type { Database } from "../ports.ts";
 import type { DatabaseTelemetry, PoolName } from "../telemetry-database.ts";
 import { beginOn, clientOf, type DrizzleClient, type TransactionClient } from "./postgres-client.ts";
-import { type ConnectionOptions, openConnection } from "./postgres-connection.ts";
+import { type ConnectionOptions, openConnection, type Rows } from "./postgres-connection.ts";
 import { createPool, type Pool } from "./postgres-pool.ts";
 import { replicaClient } from "./postgres-replica.ts";
 import { createPostgresSignals } from "./postgres-signals.ts";
@@ -40,7 +40,11 @@ export async function openPostgresDatabase(
 ): Promise<Database> {
   const { databaseUrl, databaseReplicaUrl } = options;
   const pool = openPool(databaseUrl, "primary", options, telemetry);
-  const orm = ormOf(clientOf(pool));
+  const orm = ormOf(
+    clientOf(pool, (text, params, run) =>
+      text.startsWith(unbounded) ? runAlone(databaseUrl, options, text) : pool.run(text, params, run),
+    ),
+  );
   try {
     await requireUsable(orm, databaseUrl);
   } catch (error) {
@@ -114,6 +118,16 @@ function openPool(url: string, name: PoolName, options: PostgresOptions, telemet
 /** Drizzle takes what it uses of postgres.js's client for all of it. */
 const ormOf = (client: DrizzleClient | TransactionClient): Drizzle =>
   drizzle({ client: client as unknown as Sql }) as unknown as Drizzle;
+
+/** On a connection of its own, for as long as it takes. */
+async function runAlone(url: string, options: PostgresOptions, text: string): Promise<Rows> {
+  const connection = await openConnection({ ...connectionOptions(url, options), statementTimeoutMs: 0 });
+  try {
+    return await connection.run(text, [], { prepare: false, arrays: false });
+  } finally {
+    await connection.close();
+  }
+}
 
 function replicaOf(replicaPool: Pool, pool: Pool, telemetry: DatabaseTelemetry): DrizzleClient {
   const events = {
