@@ -3,7 +3,7 @@ import { openPgliteDatabase } from "../../src/adapters/database-pglite.ts";
 import { tempFolder } from "../temp-folder.ts";
 import { databaseContract, type TestDatabase } from "./database.contract.ts";
 
-databaseContract("PGlite", async (): Promise<TestDatabase> => {
+databaseContract("PGlite", { shared: false }, async (): Promise<TestDatabase> => {
   const temp = tempFolder();
   const open = async () => {
     const folder = openDataFolder(temp.path);

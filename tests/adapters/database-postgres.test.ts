@@ -3,7 +3,7 @@ import { testDatabase } from "../databases.ts";
 import { databaseContract, type TestDatabase } from "./database.contract.ts";
 import { postgresOptions, quiet } from "./postgres-options.ts";
 
-databaseContract("PostgreSQL", async (): Promise<TestDatabase> => {
+databaseContract("PostgreSQL", { shared: true }, async (): Promise<TestDatabase> => {
   const own = await testDatabase();
   const open = () => openPostgresDatabase(postgresOptions(own.url), quiet);
   let db = await open();
@@ -11,6 +11,7 @@ databaseContract("PostgreSQL", async (): Promise<TestDatabase> => {
     get db() {
       return db;
     },
+    another: open,
     async reopen() {
       await db.close();
       db = await open();
