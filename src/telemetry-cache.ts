@@ -100,10 +100,10 @@ export function createCacheTelemetry({ registry, log, names }: CacheTelemetryOpt
 
     /** From now on the metrics show these figures. */
     watch(figures: CacheFigures): void {
-      gauge("carillon_redis_circuit_open", "1 while Redis is left alone", () =>
+      gauge("carillon_redis_circuit_open", "Whether Redis is left alone (1) or used (0)", () =>
         Number(figures.circuitOpen()),
       );
-      gauge("carillon_redis_replica_used", "1 while reads go to the replica", () =>
+      gauge("carillon_redis_replica_used", "Whether reads go to the replica (1) or not (0)", () =>
         Number(figures.replicaUsed()),
       );
       gauge("carillon_redis_pending_invalidations", "Deletions that Redis has not heard of yet", () =>

@@ -179,7 +179,7 @@ export function cacheAside(store: Store, { requested }: Pick<CacheTelemetry, "re
       const cold = entries.filter((_, index) => kept[index] === undefined).values();
       const fetchNext = async () => {
         for (const { key, fetch, ttlSeconds } of cold) {
-          await mGetOrSet([key], async () => [await fetch()], ttlSeconds).catch(() => {});
+          if (!flights.has(key)) await fly([key], async () => [await fetch()], ttlSeconds).catch(() => {});
         }
       };
       await Promise.all(Array.from({ length: Math.min(prefetchesMax, entries.length) }, fetchNext));

@@ -35,8 +35,13 @@ export async function createRedisCache(
     url,
     timeoutMs,
     duties: invalidations,
-    // What was delivered just now may not have reached the replica.
-    events: { ...telemetry, connected: () => replica?.distrust() },
+    events: {
+      ...telemetry,
+      connected() {
+        replica?.distrust(); // What was delivered just now may not have reached it.
+        pool.warm();
+      },
+    },
   });
   const replica = replicaOf(options.redisReplicaUrl);
 
@@ -64,7 +69,6 @@ export async function createRedisCache(
     info: () => circuit.run("info", ({ client }) => client.info()),
   });
   await circuit.start();
-  if (circuit.connection() !== undefined) await pool.warm();
   await replica?.start();
 
   return {

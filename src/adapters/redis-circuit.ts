@@ -1,11 +1,14 @@
 import { CacheUnavailable } from "../ports.ts";
 import type { CacheTelemetry } from "../telemetry-cache.ts";
-import { connectRedis, type RedisConnection } from "./redis-connection.ts";
+import { connectRedis, type RedisAddress, type RedisConnection } from "./redis-connection.ts";
 import { createDeadlines } from "./redis-deadline.ts";
 
 /** Between two tries to reach Redis again, doubled each time up to the second. */
 const retryMsMin = 50;
 const retryMsMax = 2_000;
+
+/** One that stays closed for less goes on with the longer pauses. */
+const steadyMs = 10_000;
 
 /** What has to be done before Redis may be used again. */
 export interface Duties {
@@ -40,6 +43,10 @@ export function createCircuit({ url, timeoutMs, duties, events }: CircuitOptions
   let ended = false;
   let openedMs = performance.now();
   let reason = "";
+  let closedMs = Number.NEGATIVE_INFINITY;
+  let retryMs = retryMsMin;
+  /** A cluster's servers, which may have to be asked when the URL's own is down. */
+  let seeds: RedisAddress[] = [];
   let retry: ReturnType<typeof setTimeout> | undefined;
 
   async function tryToConnect(): Promise<boolean> {
@@ -47,6 +54,7 @@ export function createCircuit({ url, timeoutMs, duties, events }: CircuitOptions
     let fresh: RedisConnection | undefined;
     try {
       const made = await connectRedis(url, {
+        seeds,
         onLost(why) {
           lost = true;
           if (connection === made) open(why);
@@ -62,6 +70,8 @@ export function createCircuit({ url, timeoutMs, duties, events }: CircuitOptions
       events.connected();
       if (reason !== "") events.circuitClosed(performance.now() - openedMs, owed);
       reason = "";
+      closedMs = performance.now();
+      seeds = made.addresses();
       return true;
     } catch (error) {
       fresh?.close();
@@ -83,23 +93,23 @@ export function createCircuit({ url, timeoutMs, duties, events }: CircuitOptions
     connection = undefined;
     openedMs = performance.now();
     say(why);
-    retryAfter(retryMsMin);
+    if (openedMs - closedMs > steadyMs) retryMs = retryMsMin;
+    tryLater();
   }
 
-  function retryAfter(ms: number): void {
+  function tryLater(): void {
     if (ended) return;
-    retry = setTimeout(
-      async () => {
-        if (!(await tryToConnect())) retryAfter(Math.min(ms * 2, retryMsMax));
-      },
-      ms * (0.5 + Math.random() / 2),
-    );
+    const pauseMs = retryMs * (0.5 + Math.random() / 2);
+    retryMs = Math.min(retryMs * 2, retryMsMax);
+    retry = setTimeout(async () => {
+      if (!(await tryToConnect())) tryLater();
+    }, pauseMs);
   }
 
   return {
     /** Tries once; where Redis is not there, it goes on trying in the background. */
     async start(): Promise<void> {
-      if (!(await tryToConnect())) retryAfter(retryMsMin);
+      if (!(await tryToConnect())) tryLater();
     },
 
     /** The connection while Redis may be used. */

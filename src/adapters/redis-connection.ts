@@ -14,14 +14,27 @@ export interface RedisClient extends RedisScripts {
   info(): Promise<string>;
 }
 
+export interface RedisAddress {
+  host: string;
+  port: number;
+}
+
 /** A connection to one server or to a cluster. It is not made again when it is lost: whoever had it makes another. */
 export interface RedisConnection {
   client: RedisClient;
   cluster: boolean;
   /** Every server that holds a part of the keys. */
   masters(): Redis[];
+  /** Of a cluster's servers. */
+  addresses(): RedisAddress[];
   /** Drops it at once; commands under way are rejected. */
   close(): void;
+}
+
+interface ConnectOptions {
+  onLost: (reason: string) => void;
+  seeds?: RedisAddress[];
+  autoPipelining?: boolean;
 }
 
 /**
@@ -29,12 +42,13 @@ export interface RedisConnection {
  *
  * @param url redis:// or, for TLS, rediss://; `?cluster=1` for a cluster, `?ca=<path>` for an authority in PEM
  * besides those that the system and NODE_EXTRA_CA_CERTS name
+ * @param seeds servers of the cluster that may be asked besides the one in the URL
  * @param onLost called once, when a connection that was made is lost
  * @throws Error that says why, without the password
  */
 export async function connectRedis(
   url: string,
-  { onLost, autoPipelining = true }: { onLost: (reason: string) => void; autoPipelining?: boolean },
+  { onLost, seeds = [], autoPipelining = true }: ConnectOptions,
 ): Promise<RedisConnection> {
   const { cluster, host, port, ...login } = parse(url);
   const common = {
@@ -50,7 +64,7 @@ export async function connectRedis(
     maxRetriesPerRequest: 0,
   };
   const redis = cluster
-    ? new Cluster([{ host, port }], {
+    ? new Cluster([{ host, port }, ...seeds], {
         ...common,
         redisOptions: node,
         clusterRetryStrategy: () => null,
@@ -93,6 +107,7 @@ export async function connectRedis(
     client: redis as unknown as RedisClient, // The scripts are methods that ioredis adds at run time.
     cluster,
     masters: () => (redis instanceof Cluster ? redis.nodes("master") : [redis]),
+    addresses: () => (redis instanceof Cluster ? redis.nodes().map(({ options }) => addressOf(options)) : []),
     close() {
       closed = true;
       redis.disconnect();
@@ -126,6 +141,11 @@ function parse(url: string) {
     ...(protocol === "rediss:" && { tls: { servername: host, ...(ca && { ca: readFileSync(ca, "utf8") }) } }),
   };
 }
+
+const addressOf = ({ host, port }: { host?: string | undefined; port?: number | undefined }) => ({
+  host: host ?? "",
+  port: port ?? 6379,
+});
 
 /** What ioredis says of a cluster stands in the error of the node that it asked last. */
 function wordsOf(error: unknown): string {

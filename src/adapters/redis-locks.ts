@@ -5,6 +5,9 @@ import { createDeadlines } from "./redis-deadline.ts";
 import type { RedisKeys } from "./redis-keys.ts";
 import type { RedisPool } from "./redis-pool.ts";
 
+/** Redis takes whole milliseconds. */
+const msOf = (seconds: number) => Math.max(1, Math.round(seconds * 1000));
+
 /** The last fence of a lock is remembered for a week after it was last taken; the server's clock is far beyond it then. */
 const fenceMsMax = 7 * 86_400_000;
 
@@ -42,12 +45,12 @@ export function createRedisLocks({
     async acquireLock(name, ttlSeconds) {
       const token = crypto.randomUUID();
       const fence = await run(({ client }) =>
-        client.lockAcquire(keys.lock(name), keys.fence(name), token, ttlSeconds * 1000, fenceMsMax),
+        client.lockAcquire(keys.lock(name), keys.fence(name), token, msOf(ttlSeconds), fenceMsMax),
       );
       return fence === null ? null : { token, fence: Number(fence) };
     },
     async renewLock(name, token, ttlSeconds) {
-      return (await run(({ client }) => client.lockRenew(keys.lock(name), token, ttlSeconds * 1000))) === 1;
+      return (await run(({ client }) => client.lockRenew(keys.lock(name), token, msOf(ttlSeconds)))) === 1;
     },
     async releaseLock(name, token) {
       return (await run(({ client }) => client.lockRelease(keys.lock(name), token))) === 1;

@@ -99,10 +99,9 @@ export function createRedisPool({ min, max, timeoutMs, connect }: RedisPoolOptio
   }
 
   return {
-    /** Opens the minimum; what cannot be opened is opened when it is needed. */
-    async warm(): Promise<void> {
-      const made = await Promise.allSettled(Array.from({ length: Math.min(min, max) - size }, make));
-      for (const one of made) if (one.status === "fulfilled") giveBack(one.value);
+    /** Begins to open the minimum; what cannot be opened is opened when it is needed. */
+    warm(): void {
+      for (let missing = Math.min(min, max) - size; missing > 0; missing--) make().then(giveBack, () => {});
     },
 
     /**

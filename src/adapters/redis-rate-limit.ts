@@ -7,7 +7,7 @@ import type { RedisKeys } from "./redis-keys.ts";
 /** The sliding window, by the server's clock (redis-scripts.ts). */
 export function createRedisRateLimit(circuit: Circuit, keys: RedisKeys): Cache["rateLimitSlidingWindow"] {
   return async (key, max, windowSeconds) => {
-    const windowMs = windowSeconds * 1000;
+    const windowMs = Math.max(1, Math.round(windowSeconds * 1000));
     try {
       const [allowed, remaining, resetMs] = await circuit.run("rateLimit", ({ client }) =>
         client.rateLimit(keys.limit(key), max, windowMs, slotMsOf(windowMs)),
