@@ -40,8 +40,8 @@ interface ConnectOptions {
 /**
  * Connects and logs in, within 2 s.
  *
- * @param url redis:// or, for TLS, rediss://; `?cluster=1` for a cluster, `?ca=<path>` for an authority in PEM
- * besides those that the system and NODE_EXTRA_CA_CERTS name
+ * @param url redis:// or, for TLS, rediss://; `?cluster=1` for a cluster; `?ca=<path>` for an authority in PEM that
+ * is trusted instead of the well-known ones, to which NODE_EXTRA_CA_CERTS adds
  * @param seeds servers of the cluster that may be asked besides the one in the URL
  * @param onLost called once, when a connection that was made is lost
  * @throws Error that says why, without the password

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { type Cache, CacheUnavailable } from "../../src/ports.ts";
 import { eventually } from "../eventually.ts";
+import { createRandomWorld } from "./cache-stale.contract.ts";
 import { type OwnRedis, startOwnRedis } from "./own-redis.ts";
 import { openRedisCache } from "./redis-cache.ts";
 
@@ -193,4 +194,41 @@ describe("what Redis did not hear of", () => {
     expect(new Set(await stranger.cache.mGet(entries.map(({ key }) => key)))).toEqual(new Set([1]));
     expect(await world.cache.renewLock("lock", lock?.token ?? "", 60)).toBe(true);
   }, 20_000);
+
+  test("leaves nothing old behind, whatever happens to Redis while many read and write", async () => {
+    await using server = await startOwnRedis();
+    const options = { redisPrefix: "test:", redisTimeoutMs: 50 };
+    const worlds = [await open(server, options), await open(server, options)];
+    const caches = worlds.map(({ cache }) => cache);
+    const available = (expected: boolean) => () => caches.some((cache) => cache.available() === expected);
+    const disturbances = [
+      async () => {
+        server.pause();
+        await eventually(available(false));
+        server.resume();
+      },
+      () => server.admin.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"),
+      () => server.admin.flushall(),
+    ];
+    for (let round = 0; round < 2; round++) {
+      for (const disturb of disturbances) {
+        await eventually(() => caches.every((cache) => cache.available()));
+        const world = createRandomWorld(caches, 300); // So many that most are kept when it happens.
+        await caches[0]?.mGetOrSet(world.keys, async (missing) => missing.map(() => 0), 60);
+        let disturbed = false;
+        const actUntilDone = async () => {
+          do await world.act();
+          while (!disturbed);
+        };
+        const acting = Promise.all(Array.from({ length: 40 }, actUntilDone));
+        await disturb();
+        disturbed = true;
+        await acting;
+        await eventually(() => caches.every((cache) => cache.available()));
+        await world.expectNothingOld();
+        await caches[0]?.delete(world.keys);
+      }
+    }
+    for (const { cache } of worlds) await cache.close();
+  }, 60_000);
 });

@@ -6,8 +6,8 @@
 import { Redis } from "ioredis";
 import { openRedisCache, sharedRedisUrl } from "../adapters/redis-cache.ts";
 
-const rounds = 3;
-const roundMs = 2_000;
+const rounds = 9;
+const roundMs = 700;
 const inFlight = 500;
 const keys = 1_000;
 const limitMax = 60_000;
