@@ -14,7 +14,7 @@ export interface CacheFigures {
   pool(): { size: number; used: number; waiting: number };
   /** Deletions that Redis has not heard of. */
   pendingInvalidations(): number;
-  /** Redis's INFO; rejects where it cannot be had. */
+  /** Redis's INFO, of all servers of a cluster; rejects where it cannot be had. */
   info(): Promise<string>;
 }
 
@@ -140,7 +140,7 @@ export function createCacheTelemetry({ registry, log, names }: CacheTelemetryOpt
     });
   }
 
-  /** One of the server's own figures; absent while it cannot be had. */
+  /** One of the server's own figures, the sum of a cluster's; absent while it cannot be had. */
   function ofServer(
     figures: CacheFigures,
     { name, help, field }: Record<"name" | "help" | "field", string>,
@@ -152,8 +152,8 @@ export function createCacheTelemetry({ registry, log, names }: CacheTelemetryOpt
       async collect() {
         this.remove();
         const text = await soon(figures.info());
-        const found = new RegExp(`^${field}:(\\d+)`, "m").exec(text ?? "");
-        if (found) this.set(Number(found[1]));
+        const found = [...(text ?? "").matchAll(new RegExp(`^${field}:(\\d+)`, "gm"))];
+        if (found.length > 0) this.set(found.reduce((sum, [, number]) => sum + Number(number), 0));
       },
     });
   }

@@ -66,14 +66,17 @@ export async function createRedisCache(
     replicaUsed: () => replica?.usable() ?? false,
     pool: pool.figures,
     pendingInvalidations: invalidations.size,
-    info: () => circuit.run("info", ({ client }) => client.info()),
+    info: () =>
+      circuit.run("info", async ({ masters }) =>
+        (await Promise.all(masters().map((master) => master.info()))).join("\n"),
+      ),
   });
   await circuit.start();
   await replica?.start();
 
   return {
     ...cacheAside(store, telemetry),
-    ...createRedisLocks({ circuit, pool, keys, timeoutMs }),
+    ...createRedisLocks({ circuit, pool, keys, timeoutMs, telemetry }),
     rateLimitSlidingWindow: createRedisRateLimit(circuit, keys),
     available: () => circuit.connection() !== undefined,
     async close() {

@@ -10,8 +10,6 @@ export interface RedisClient extends RedisScripts {
   get(key: string): Promise<string | null>;
   mget(keys: string[]): Promise<(string | null)[]>;
   set(key: string, value: string, px: "PX", ttlMs: number): Promise<unknown>;
-  ping(): Promise<string>;
-  info(): Promise<string>;
 }
 
 export interface RedisAddress {

@@ -1,4 +1,5 @@
 import { type Cache, CacheUnavailable } from "../ports.ts";
+import type { CacheTelemetry } from "../telemetry-cache.ts";
 import type { Circuit } from "./redis-circuit.ts";
 import type { RedisConnection } from "./redis-connection.ts";
 import { createDeadlines } from "./redis-deadline.ts";
@@ -16,6 +17,7 @@ interface RedisLocksOptions {
   pool: RedisPool;
   keys: RedisKeys;
   timeoutMs: number;
+  telemetry: Pick<CacheTelemetry, "commandEnded">;
 }
 
 /**
@@ -28,32 +30,43 @@ export function createRedisLocks({
   pool,
   keys,
   timeoutMs,
+  telemetry,
 }: RedisLocksOptions): Pick<Cache, "acquireLock" | "renewLock" | "releaseLock"> {
   const deadlines = createDeadlines(timeoutMs);
 
-  async function run<T>(command: (connection: RedisConnection) => Promise<T>): Promise<T> {
+  async function run<T>(name: string, command: (connection: RedisConnection) => Promise<T>): Promise<T> {
     if (circuit.connection() === undefined) throw new CacheUnavailable("Redis cannot be reached");
     try {
-      return await pool.use((connection) => deadlines.within(command(connection)));
+      const used = pool.use((connection) => deadlines.within(command(connection), counted(name)));
+      return await deadlines.within(used); // Getting a connection takes its time, too.
     } catch (error) {
       if (error instanceof CacheUnavailable) throw error;
       throw new CacheUnavailable("Redis did not answer", { cause: error });
     }
   }
 
+  const counted = (name: string) => (ms: number, error: unknown) => {
+    telemetry.commandEnded(name, ms, error === undefined);
+    return error;
+  };
+
   return {
     async acquireLock(name, ttlSeconds) {
       const token = crypto.randomUUID();
-      const fence = await run(({ client }) =>
+      const fence = await run("lockAcquire", ({ client }) =>
         client.lockAcquire(keys.lock(name), keys.fence(name), token, msOf(ttlSeconds), fenceMsMax),
       );
       return fence === null ? null : { token, fence: Number(fence) };
     },
     async renewLock(name, token, ttlSeconds) {
-      return (await run(({ client }) => client.lockRenew(keys.lock(name), token, msOf(ttlSeconds)))) === 1;
+      return (
+        (await run("lockRenew", ({ client }) =>
+          client.lockRenew(keys.lock(name), token, msOf(ttlSeconds)),
+        )) === 1
+      );
     },
     async releaseLock(name, token) {
-      return (await run(({ client }) => client.lockRelease(keys.lock(name), token))) === 1;
+      return (await run("lockRelease", ({ client }) => client.lockRelease(keys.lock(name), token))) === 1;
     },
   };
 }
