@@ -1,4 +1,4 @@
-import type { Admin } from "kafkajs";
+import { type Admin, KafkaJSProtocolError } from "kafkajs";
 import { type Priority, priorities } from "../channels/channel.ts";
 import type { EventLog, NotificationEvent } from "../ports.ts";
 import type { KafkaTelemetry } from "../telemetry-kafka.ts";
@@ -66,7 +66,12 @@ export function createKafkaEventLog(
 
   async function pollLag(admin: Admin): Promise<void> {
     while (!closing.signal.aborted && consumers === undefined) {
-      polled = await fetchLag(admin, settings.kafkaTopicPrefix);
+      try {
+        polled = await fetchLag(admin, settings.kafkaTopicPrefix);
+      } catch (error) {
+        // A broker that answers is no fault: it may not know yet that it leads a partition that was just made.
+        if (!(error instanceof KafkaJSProtocolError)) throw error;
+      }
       await pause(bounds.lagPollMs, closing.signal);
     }
   }
