@@ -155,9 +155,11 @@ export function createKafkaTelemetry({
       log("debug", "partitions were dealt", { lane, partitions });
     },
 
-    consumerCrashed(lane: Priority, error: unknown, restartMs: number): void {
+    /** @param inARow how often that happened without a steady run in between, this time included */
+    consumerCrashed(lane: Priority, error: unknown, inARow: number, restartMs: number): void {
       crashes.inc({ lane });
-      log("warn", "a consumer ended and will be started again", { lane, restartMs, error: String(error) });
+      const fields = { lane, restartMs, error: String(error) };
+      log(inARow === 1 ? "warn" : "debug", "a consumer ended and will be started again", fields);
     },
 
     consumerRestarted(lane: Priority): void {

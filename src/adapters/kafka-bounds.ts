@@ -40,7 +40,7 @@ export const kafkaBounds = {
   /** How often a process that does not consume asks for the lag. */
   lagPollMs: 5000,
   /** For requests under way when a connection is closed. */
-  disconnectMs: 1500,
+  disconnectMs: 1000,
   /** For `close`, altogether. */
   closeMs: 6000,
 };

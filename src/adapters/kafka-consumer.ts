@@ -153,7 +153,7 @@ export function createLaneConsumer(parts: LaneConsumerParts) {
         failures = performance.now() - startedMs > bounds.steadyMs ? 1 : failures + 1;
         faults.begin(part, error);
         const waitMs = backoffMs(failures, bounds);
-        telemetry.consumerCrashed(lane, error, Math.round(waitMs));
+        telemetry.consumerCrashed(lane, error, failures, Math.round(waitMs));
         await pause(waitMs, closing.signal);
       }
     }

@@ -83,7 +83,7 @@ group.initial.rebalance.delay.ms=0
           socket.end();
           return true;
         },
-        { timeoutMs: 30_000, intervalMs: 50 },
+        { timeoutMs: 60_000, intervalMs: 50 },
       );
     },
     async [Symbol.asyncDispose]() {
