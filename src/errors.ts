@@ -26,6 +26,7 @@ export const catalogue = {
   validation_failed: { status: 422, title: "Some of what was sent is not valid" },
   idempotency_mismatch: { status: 422, title: "This Idempotency-Key was used for another request" },
   rate_limited: { status: 429, title: "This API key made too many requests" },
+  too_many_exports: { status: 429, title: "Too many exports are running" },
   internal_error: { status: 500, title: "Something went wrong on our side" },
   archive_unavailable: { status: 503, title: "The archive does not answer" },
   database_unavailable: { status: 503, title: "The database does not answer" },

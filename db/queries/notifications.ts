@@ -99,8 +99,16 @@ export async function listNotifications(
     return userPage(page)(db).execute({ projectId, userId, ...paramsOf(page) });
   }
   const { bounds, tail } = pageOf([sql`${notifications.id}`], page);
-  const conditions: SQL[] = [eq(notifications.projectId, projectId), bounds];
-  const { status, channel, priority, createdAfterMs, createdBeforeMs, metadata } = others;
+  return db
+    .select()
+    .from(notifications)
+    .where(sql`${and(...conditionsOf(filter), bounds)} ${tail}`);
+}
+
+/** What a row must be to pass a filter. */
+export function conditionsOf(filter: NotificationFilter): SQL[] {
+  const conditions: SQL[] = [eq(notifications.projectId, filter.projectId)];
+  const { userId, status, channel, priority, createdAfterMs, createdBeforeMs, metadata } = filter;
   if (userId !== undefined) conditions.push(eq(notifications.userId, userId));
   if (status !== undefined) conditions.push(sql`${notifications.status} = ${status}`);
   if (priority !== undefined) conditions.push(sql`${notifications.priority} = ${priority}`);
@@ -114,10 +122,7 @@ export async function listNotifications(
       or ${channel} = any(string_to_array(${notifications.channels}, ',')))`);
   }
   for (const [key, value] of Object.entries(metadata)) conditions.push(hasLabel(key, value));
-  return db
-    .select()
-    .from(notifications)
-    .where(sql`${and(...conditions)} ${tail}`);
+  return conditions;
 }
 
 const isEmpty = ({ metadata, ...filters }: Omit<NotificationFilter, "projectId" | "userId">) =>

@@ -30,6 +30,7 @@ export const errorAdvice: Record<ErrorCode, string> = {
     "Each entry of `errors` points at what is wrong, in the body (`pointer`) or in the address (`parameter`). Correct it; repeating it as it is changes nothing.",
   idempotency_mismatch: "A key stands for one request, to the byte. Use a new key for a new request.",
   rate_limited: "Wait for the seconds in `Retry-After`. A bulk request counts once, whatever it holds.",
+  too_many_exports: "Wait for the seconds in `Retry-After`, then repeat the request.",
   internal_error:
     "Repeat the request with the same Idempotency-Key. If it stays, report it with its `request_id`.",
   archive_unavailable:

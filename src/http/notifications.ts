@@ -7,7 +7,6 @@ import {
   lockNotifications,
 } from "../../db/queries/notifications.ts";
 import type { App } from "../app.ts";
-import { priorities } from "../channels/channel.ts";
 import { ClientError, problemOf } from "../errors.ts";
 import type { IdempotentRequest, NewNotification, Receipt } from "../pipeline/accept.ts";
 import { iso } from "../pipeline/time.ts";
@@ -15,18 +14,12 @@ import { requireStorable } from "./body.ts";
 import { type PageQuery, pageFrom, pageReply } from "./cursor.ts";
 import { detailOf, forgetDetails } from "./detail.ts";
 import * as examples from "./examples.ts";
-import { channel, time, userId, uuid } from "./fields.ts";
+import { userId, uuid } from "./fields.ts";
 import { newNotification } from "./intake.ts";
+import { type FilterQuery, filterFrom, notificationFilters } from "./notification-filters.ts";
 import { operation, type Reply } from "./operation.ts";
 import { faultsOf, validationError } from "./problem.ts";
-import {
-  bulkInput,
-  idParams,
-  listQuery,
-  metadataFilter,
-  notificationInput,
-  notificationStatus,
-} from "./schemas.ts";
+import { bulkInput, idParams, listQuery, notificationInput, notificationStatus } from "./schemas.ts";
 import {
   acceptedView,
   itemProblemView,
@@ -173,17 +166,6 @@ const read = operation({
   },
 });
 
-/** What a list of notifications is narrowed by. */
-export const notificationFilters = {
-  ...listQuery,
-  status: notificationStatus.optional(),
-  channel: channel.optional(),
-  priority: z.enum(priorities).optional(),
-  created_after: time.optional().meta({ description: "Made at this time or later" }),
-  created_before: time.optional().meta({ description: "Made before this time" }),
-  metadata: metadataFilter,
-};
-
 const list = operation({
   id: "listNotifications",
   method: "get",
@@ -192,43 +174,24 @@ const list = operation({
   summary: "List notifications, newest first",
   description: "What was archived is not listed; it is still found by its id.",
   scope: "read",
-  query: z.strictObject({ ...notificationFilters, user_id: userId.optional() }),
+  query: z.strictObject({ ...listQuery, ...notificationFilters, user_id: userId.optional() }),
   status: 200,
   answer: z.array(notificationView),
   list: true,
   examples: { answer: [examples.sent] },
   errors: [],
-  handle: ({ app, caller, query }) => replyWithList(app, caller.project_id, query.user_id, query),
+  handle: ({ app, caller, query }) => replyWithList(app, caller, query.user_id, query),
 });
-
-interface ListQuery extends PageQuery {
-  status?: string | undefined;
-  channel?: string | undefined;
-  priority?: string | undefined;
-  created_after?: string | undefined;
-  created_before?: string | undefined;
-  metadata?: Record<string, string> | undefined;
-}
 
 export async function replyWithList(
   app: App,
-  projectId: string,
+  caller: { project_id: string },
   userId: string | undefined,
-  query: ListQuery,
+  query: PageQuery & FilterQuery,
 ): Promise<Reply> {
   const page = pageFrom(query, isId);
-  const filter = {
-    projectId,
-    userId,
-    status: query.status,
-    channel: query.channel,
-    priority: query.priority,
-    createdAfterMs: query.created_after === undefined ? undefined : Date.parse(query.created_after),
-    createdBeforeMs: query.created_before === undefined ? undefined : Date.parse(query.created_before),
-    metadata: query.metadata ?? {},
-  };
   const { rows, next, previous } = pageReply(
-    await listNotifications(app.db.replica, filter, page),
+    await listNotifications(app.db.replica, filterFrom(caller, userId, query), page),
     page,
     ({ id }) => id,
   );

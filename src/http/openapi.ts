@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { ErrorCode } from "../errors.ts";
+import { ndjsonLine } from "./ndjson.ts";
 import { pagePaths } from "./openapi-pages.ts";
 import {
   problemExamples,
@@ -100,7 +101,9 @@ function operationObject(operation: Operation, components: Map<string, Json>): J
         }
       : {}),
     responses: {
-      [operation.status]: successOf(operation, components),
+      [operation.status]: operation.stream
+        ? streamOf(operation, operation.stream, components)
+        : successOf(operation, components),
       ...problemResponses(errorsOf(operation)),
     },
   };
@@ -167,6 +170,22 @@ function successOf({ answer, list, examples, idempotent }: Operation, components
           additionalProperties: false,
         },
         example: list ? { data: examples.answer, next: null, previous: null } : { data: examples.answer },
+      },
+    },
+  };
+}
+
+/** OpenAPI 3.1 has no word for the items of a stream: it is a text, which holds JSON of this schema. */
+function streamOf({ answer, examples }: Operation, type: string, components: Map<string, Json>): Json {
+  const contentSchema = jsonSchema(answer, "output", components);
+  const disposition = { description: "A name to save it by", schema: { type: "string" } };
+  return {
+    description: "A value a line, each followed by a line feed; none where there is nothing",
+    headers: { ...requestIdHeader, "Content-Disposition": disposition },
+    content: {
+      [type]: {
+        schema: { type: "string", contentMediaType: type, contentSchema },
+        example: ndjsonLine(examples.answer),
       },
     },
   };

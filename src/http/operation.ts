@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { KeyRow } from "../../db/queries/keys.ts";
 import type { App } from "../app.ts";
 import type { ErrorCode } from "../errors.ts";
+import type { ndjsonType } from "./ndjson.ts";
 
 /** What a key may do. `admin` may do everything. */
 export const scopes = ["admin", "send", "read"] as const;
@@ -46,8 +47,11 @@ export interface Operation {
   /** Only where there is a sandbox. */
   devOnly?: true;
   status: 200 | 201 | 202;
+  /** What stands under `data`; of a stream, one of its lines. */
   answer: z.ZodType;
   list?: true;
+  /** Answers line by line, in this media type, rather than at once. */
+  stream?: typeof ndjsonType;
   examples: { body?: unknown; params?: Record<string, string>; answer: unknown };
   /** Beyond those that every call can give. */
   errors: ErrorCode[];

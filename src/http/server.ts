@@ -8,6 +8,7 @@ import { ClientError } from "../errors.ts";
 import { authorise } from "./auth.ts";
 import { parseJson, readBody, requireStorable } from "./body.ts";
 import { deliveryOperations } from "./deliveries.ts";
+import { exportOperations } from "./export.ts";
 import { inboxOperations } from "./inbox.ts";
 import { keyOperations } from "./keys.ts";
 import { notificationOperations } from "./notifications.ts";
@@ -23,6 +24,7 @@ import { userOperations } from "./users.ts";
 export function operationsOf({ dev }: { dev: boolean }): Operation[] {
   return [
     ...notificationOperations,
+    ...exportOperations,
     ...userOperations,
     ...inboxOperations,
     ...deliveryOperations,

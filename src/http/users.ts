@@ -8,10 +8,11 @@ import { iso } from "../pipeline/time.ts";
 import { forgetDetails } from "./detail.ts";
 import * as examples from "./examples.ts";
 import { privateFaults, profileOf } from "./intake.ts";
-import { notificationFilters, replyWithList } from "./notifications.ts";
+import { notificationFilters } from "./notification-filters.ts";
+import { replyWithList } from "./notifications.ts";
 import { operation } from "./operation.ts";
 import { validationError } from "./problem.ts";
-import { profileInput, userParams } from "./schemas.ts";
+import { listQuery, profileInput, userParams } from "./schemas.ts";
 import { fromArchive } from "./stored.ts";
 import { erasedView, notificationView, userView, viewOfUser } from "./views.ts";
 
@@ -122,13 +123,13 @@ const listOfUser = operation({
   description: "What was archived is not listed; it is still found by its id.",
   scope: "read",
   params: userParams,
-  query: z.strictObject(notificationFilters),
+  query: z.strictObject({ ...listQuery, ...notificationFilters }),
   status: 200,
   answer: z.array(notificationView),
   list: true,
   examples: { params: { id: examples.userId }, answer: [examples.sent] },
   errors: [],
-  handle: ({ app, caller, params, query }) => replyWithList(app, caller.project_id, params.id, query),
+  handle: ({ app, caller, params, query }) => replyWithList(app, caller, params.id, query),
 });
 
 export const userOperations = [put, read, erase, listOfUser];

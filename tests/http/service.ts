@@ -110,7 +110,7 @@ async function call(
     ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
   });
   const text = await response.text();
-  const content = /json/.test(response.headers.get("content-type") ?? "") ? JSON.parse(text || "{}") : {};
+  const content = contentOf(response.headers.get("content-type") ?? "", text);
   const answer: Answer = {
     status: response.status,
     headers: response.headers,
@@ -124,13 +124,22 @@ async function call(
   return answer;
 }
 
+/** Of a stream, `data` are its lines. */
+function contentOf(type: string, text: string) {
+  if (type === "application/x-ndjson") return { data: text.split("\n").slice(0, -1).map(parsed) };
+  return /json/.test(type) ? parsed(text || "{}") : {};
+}
+
+const parsed = (text: string) => JSON.parse(text);
+
 const operations = operationsOf({ dev: true });
 
 /** No answer is outside of the description. */
 function checkAnswer(method: string, path: string, { status, problem }: Answer, content: unknown): void {
-  const operation = operations.find(
-    (known) => known.method.toUpperCase() === method && matches(known.path, path.split("?")[0] ?? ""),
-  );
+  const [bare = ""] = path.split("?");
+  const here = operations.filter((known) => known.method.toUpperCase() === method);
+  const operation =
+    here.find((known) => known.path === bare) ?? here.find((known) => matches(known.path, bare));
   if (status >= 400) {
     if (problem.code === undefined) return;
     expect(catalogue[problem.code].status as number).toBe(status);
@@ -146,7 +155,8 @@ function checkSuccess(operation: Operation, status: number, content: unknown): v
   expect(status).toBe(operation.status);
   expect(Object.keys(rest).sort()).toEqual(operation.list ? ["next", "previous"] : []);
   // Parsing drops what the schema does not know.
-  expect(operation.answer.parse(data)).toEqual(data);
+  for (const value of operation.stream ? (data as unknown[]) : [data])
+    expect(operation.answer.parse(value)).toEqual(value);
 }
 
 function matches(template: string, path: string): boolean {
