@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import type { Submission } from "../../src/pipeline/accept.ts";
 import type { ListedNotification } from "../process/client.ts";
+import { stacks } from "../stacks.ts";
 import { aNotification, projectOf } from "./rows.ts";
 import { createWorld, type World } from "./world.ts";
 
@@ -16,68 +17,77 @@ function expectLogged({ errors }: World, pattern: RegExp): void {
 const titlesIn = async ({ client }: World) =>
   (await client.all<ListedNotification>("/v1/notifications")).map(({ title }) => title).sort();
 
-test("of requests that share a flush, only the one with a bad row fails", async () => {
-  await using world = await createWorld();
-  const { accept, clock } = world.app;
-  const projectId = await projectOf(world);
-  const titles = ["a", "b", `c${nul}`, "d", "e", "f", "g"];
-  const submissions = titles.map(
-    (title): Submission => ({
-      notifications: [aNotification({ projectId, nowMs: clock.now(), title })],
+test.each(stacks)(
+  "on %s, of requests that share a flush, only the one with a bad row fails",
+  async (stack) => {
+    await using world = await createWorld({ stack });
+    const { accept, clock } = world.app;
+    const projectId = await projectOf(world);
+    const titles = ["a", "b", `c${nul}`, "d", "e", "f", "g"];
+    const submissions = titles.map(
+      (title): Submission => ({
+        notifications: [aNotification({ projectId, nowMs: clock.now(), title })],
+        idempotency: null,
+      }),
+    );
+
+    const results = await Promise.allSettled(submissions.map((submission) => accept.submit(submission)));
+
+    expect(results.map(({ status }) => status)).toEqual(
+      titles.map((title) => (title.includes(nul) ? "rejected" : "fulfilled")),
+    );
+    expect(await titlesIn(world)).toEqual(["a", "b", "d", "e", "f", "g"]);
+    expectLogged(world, /accept failed/);
+  },
+);
+
+test.each(stacks)(
+  "on %s, of one request with many rows, the bad ones are named and the others are stored and sent",
+  async (stack) => {
+    await using world = await createWorld({ stack });
+    const { accept, clock } = world.app;
+    const projectId = await projectOf(world);
+    const notifications = ["a", `b${nul}`, "c", `d${nul}`, "e"].map((title) =>
+      aNotification({ projectId, nowMs: clock.now(), title }),
+    );
+
+    const { refused } = await accept.submit({ notifications, idempotency: null });
+
+    const bad = notifications.filter(({ title }) => title.includes(nul));
+    expect([...refused.keys()]).toEqual(bad.map(({ id }) => id));
+    expect(await titlesIn(world)).toEqual(["a", "c", "e"]);
+    for (const { id } of notifications.filter((one) => !bad.includes(one)))
+      await world.delivery(id, "inbox", "sent");
+    expectLogged(world, /accept failed/);
+  },
+);
+
+test.each(stacks)(
+  "on %s, a request with an Idempotency-Key is stored as a whole or not at all, and can be sent again",
+  async (stack) => {
+    await using world = await createWorld({ stack });
+    const { accept, clock } = world.app;
+    const projectId = await projectOf(world);
+    const idempotency = { projectId, key: "order-17", requestHash: "hash", response: "{}" };
+    const [good, bad] = ["a", `b${nul}`].map((title) =>
+      aNotification({ projectId, nowMs: clock.now(), title }),
+    );
+    if (good === undefined || bad === undefined) throw new Error("unreachable");
+
+    const whole = accept.submit({ notifications: [good, bad], idempotency });
+    const neighbour = accept.submit({
+      notifications: [aNotification({ projectId, nowMs: clock.now(), title: "c" })],
       idempotency: null,
-    }),
-  );
+    });
+    expect((await Promise.allSettled([whole, neighbour])).map(({ status }) => status)).toEqual([
+      "rejected",
+      "fulfilled",
+    ]);
+    expect(await titlesIn(world)).toEqual(["c"]);
 
-  const results = await Promise.allSettled(submissions.map((submission) => accept.submit(submission)));
-
-  expect(results.map(({ status }) => status)).toEqual(
-    titles.map((title) => (title.includes(nul) ? "rejected" : "fulfilled")),
-  );
-  expect(await titlesIn(world)).toEqual(["a", "b", "d", "e", "f", "g"]);
-  expectLogged(world, /accept failed/);
-});
-
-test("of one request with many rows, the bad ones are named and the others are stored and sent", async () => {
-  await using world = await createWorld();
-  const { accept, clock } = world.app;
-  const projectId = await projectOf(world);
-  const notifications = ["a", `b${nul}`, "c", `d${nul}`, "e"].map((title) =>
-    aNotification({ projectId, nowMs: clock.now(), title }),
-  );
-
-  const { refused } = await accept.submit({ notifications, idempotency: null });
-
-  const bad = notifications.filter(({ title }) => title.includes(nul));
-  expect([...refused.keys()]).toEqual(bad.map(({ id }) => id));
-  expect(await titlesIn(world)).toEqual(["a", "c", "e"]);
-  for (const { id } of notifications.filter((one) => !bad.includes(one)))
-    await world.delivery(id, "inbox", "sent");
-  expectLogged(world, /accept failed/);
-});
-
-test("a request with an Idempotency-Key is stored as a whole or not at all, and can be sent again", async () => {
-  await using world = await createWorld();
-  const { accept, clock } = world.app;
-  const projectId = await projectOf(world);
-  const idempotency = { projectId, key: "order-17", requestHash: "hash", response: "{}" };
-  const [good, bad] = ["a", `b${nul}`].map((title) =>
-    aNotification({ projectId, nowMs: clock.now(), title }),
-  );
-  if (good === undefined || bad === undefined) throw new Error("unreachable");
-
-  const whole = accept.submit({ notifications: [good, bad], idempotency });
-  const neighbour = accept.submit({
-    notifications: [aNotification({ projectId, nowMs: clock.now(), title: "c" })],
-    idempotency: null,
-  });
-  expect((await Promise.allSettled([whole, neighbour])).map(({ status }) => status)).toEqual([
-    "rejected",
-    "fulfilled",
-  ]);
-  expect(await titlesIn(world)).toEqual(["c"]);
-
-  const again = await accept.submit({ notifications: [good], idempotency });
-  expect(again.earlier).toBeNull();
-  expect(await titlesIn(world)).toEqual(["a", "c"]);
-  expectLogged(world, /accept failed/);
-});
+    const again = await accept.submit({ notifications: [good], idempotency });
+    expect(again.earlier).toBeNull();
+    expect(await titlesIn(world)).toEqual(["a", "c"]);
+    expectLogged(world, /accept failed/);
+  },
+);

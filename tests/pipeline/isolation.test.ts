@@ -1,9 +1,10 @@
 /** A channel that hangs holds up nobody else, and what waits behind it is not lost to its sender. */
 import { expect, test } from "bun:test";
+import { stacks } from "../stacks.ts";
 import { createWorld } from "./world.ts";
 
-test("a mail server that hangs does not slow the webhooks", async () => {
-  await using world = await createWorld({ env: { EMAIL_CONNECTIONS: "2" } });
+test.each(stacks)("on %s, a mail server that hangs does not slow the webhooks", async (stack) => {
+  await using world = await createWorld({ stack, env: { EMAIL_CONNECTIONS: "2" } });
   const { client, receivers } = world;
   receivers.smtp.onMail = () => "hang";
   const count = 300;
@@ -22,30 +23,33 @@ test("a mail server that hangs does not slow the webhooks", async () => {
   expect(receivers.smtp.received).toHaveLength(2);
 });
 
-test("what waits behind a server that hangs can be cancelled, and is not sent once the server answers", async () => {
-  await using world = await createWorld({ env: { WEBHOOK_CONNECTIONS: "1" } });
-  const { client, receivers } = world;
-  const open = Promise.withResolvers<void>();
-  receivers.http.answer = () => open.promise.then(() => new Response("ok"));
-  const to = { user_id: "ana", webhook_url: receivers.http.url };
-  const send = (title: string) => client.send({ to, title, body: "It works.", channels: ["webhook"] });
-  const hanging = await send("hangs");
-  await receivers.http.waitFor(1);
-  // One more may be claimed ahead, so that the last of these is sure to be still waiting.
-  const ahead = await send("ahead");
-  const next = await send("next");
-  const waiting = await send("waits");
-  await world.delivery(waiting, "webhook", "queued");
+test.each(stacks)(
+  "on %s, what waits behind a server that hangs can be cancelled, and is not sent once the server answers",
+  async (stack) => {
+    await using world = await createWorld({ stack, env: { WEBHOOK_CONNECTIONS: "1" } });
+    const { client, receivers } = world;
+    const open = Promise.withResolvers<void>();
+    receivers.http.answer = () => open.promise.then(() => new Response("ok"));
+    const to = { user_id: "ana", webhook_url: receivers.http.url };
+    const send = (title: string) => client.send({ to, title, body: "It works.", channels: ["webhook"] });
+    const hanging = await send("hangs");
+    await receivers.http.waitFor(1);
+    // One more may be claimed ahead, so that the last of these is sure to be still waiting.
+    const ahead = await send("ahead");
+    const next = await send("next");
+    const waiting = await send("waits");
+    await world.delivery(waiting, "webhook", "queued");
 
-  expect((await client.call("POST", `/v1/notifications/${waiting}/cancel`)).status).toBe(200);
-  open.resolve();
-  for (const id of [hanging, ahead, next]) await world.delivery(id, "webhook", "sent");
+    expect((await client.call("POST", `/v1/notifications/${waiting}/cancel`)).status).toBe(200);
+    open.resolve();
+    for (const id of [hanging, ahead, next]) await world.delivery(id, "webhook", "sent");
 
-  expect(await client.notification(waiting)).toMatchObject({
-    status: "cancelled",
-    deliveries: [{ channel: "webhook", status: "cancelled", reason: "cancelled", attempts: [] }],
-  });
-  await world.sweep();
-  expect(receivers.http.received).toHaveLength(3);
-  expect((await client.call("POST", `/v1/notifications/${hanging}/cancel`)).status).toBe(409);
-});
+    expect(await client.notification(waiting)).toMatchObject({
+      status: "cancelled",
+      deliveries: [{ channel: "webhook", status: "cancelled", reason: "cancelled", attempts: [] }],
+    });
+    await world.sweep();
+    expect(receivers.http.received).toHaveLength(3);
+    expect((await client.call("POST", `/v1/notifications/${hanging}/cancel`)).status).toBe(409);
+  },
+);

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { Webhook } from "standardwebhooks";
 import { SmtpRefusal } from "../channels/sinks.ts";
 import type { ListedDelivery } from "../process/client.ts";
+import { stacks } from "../stacks.ts";
 import { hour, minute, second } from "./clock.ts";
 import { createWorld, type World } from "./world.ts";
 
@@ -26,72 +27,78 @@ const sendEmail = ({ client }: World) =>
   });
 
 describe("a webhook", () => {
-  test("is tried to the end of the schedule, is then a dead letter, and arrives when replayed", async () => {
-    await using world = await createWorld({ env: { RETRY_SCHEDULE: "1m,10m" } });
-    const { client, clock, receivers } = world;
-    receivers.http.answer = () => new Response("down", { status: 500 });
-    const id = await sendWebhook(world);
+  test.each(stacks)(
+    "on %s, is tried to the end of the schedule, is then a dead letter, and arrives when replayed",
+    async (stack) => {
+      await using world = await createWorld({ stack, env: { RETRY_SCHEDULE: "1m,10m" } });
+      const { client, clock, receivers } = world;
+      receivers.http.answer = () => new Response("down", { status: 500 });
+      const id = await sendWebhook(world);
 
-    await world.delivery(id, "webhook", "retrying");
-    clock.step(47 * second);
-    await world.sweep();
-    await world.delivery(id, "webhook", "retrying");
-    expect(receivers.http.received).toHaveLength(1);
-    clock.step(25 * second);
-    await world.sweep();
-    await receivers.http.waitFor(2);
-    await world.delivery(id, "webhook", "retrying");
-    clock.step(12 * minute);
-    await world.sweep();
-    const failed = await world.delivery(id, "webhook", "failed");
+      await world.delivery(id, "webhook", "retrying");
+      clock.step(47 * second);
+      await world.sweep();
+      await world.delivery(id, "webhook", "retrying");
+      expect(receivers.http.received).toHaveLength(1);
+      clock.step(25 * second);
+      await world.sweep();
+      await receivers.http.waitFor(2);
+      await world.delivery(id, "webhook", "retrying");
+      clock.step(12 * minute);
+      await world.sweep();
+      const failed = await world.delivery(id, "webhook", "failed");
 
-    expect(failed.reason).toBe("attempts_exhausted");
-    expect(outcomes(failed)).toEqual(["retry", "retry", "retry"]);
-    expect(await client.notification(id)).toMatchObject({ status: "failed", reason: "attempts_exhausted" });
-    const deadLetters = await client.all<ListedDelivery>("/v1/deliveries?status=failed");
-    expect(deadLetters.map((letter) => letter.id)).toEqual([failed.id]);
+      expect(failed.reason).toBe("attempts_exhausted");
+      expect(outcomes(failed)).toEqual(["retry", "retry", "retry"]);
+      expect(await client.notification(id)).toMatchObject({ status: "failed", reason: "attempts_exhausted" });
+      const deadLetters = await client.all<ListedDelivery>("/v1/deliveries?status=failed");
+      expect(deadLetters.map((letter) => letter.id)).toEqual([failed.id]);
 
-    receivers.http.answer = () => new Response("ok");
-    expect((await client.call("POST", `/v1/deliveries/${failed.id}/replay`)).status).toBe(202);
-    const sent = await world.delivery(id, "webhook", "sent");
-    expect(outcomes(sent)).toEqual(["retry", "retry", "retry", "sent"]);
-    expect(await client.notification(id)).toMatchObject({ status: "sent", reason: null });
-    expect(await client.all("/v1/deliveries?status=failed")).toEqual([]);
-  });
+      receivers.http.answer = () => new Response("ok");
+      expect((await client.call("POST", `/v1/deliveries/${failed.id}/replay`)).status).toBe(202);
+      const sent = await world.delivery(id, "webhook", "sent");
+      expect(outcomes(sent)).toEqual(["retry", "retry", "retry", "sent"]);
+      expect(await client.notification(id)).toMatchObject({ status: "sent", reason: null });
+      expect(await client.all("/v1/deliveries?status=failed")).toEqual([]);
+    },
+  );
 
-  test("carries one webhook-id over all attempts, and a signature that standardwebhooks verifies", async () => {
-    await using world = await createWorld({ env: { RETRY_SCHEDULE: "1m" } });
-    const { clock, receivers } = world;
-    receivers.http.answer = () => new Response("down", { status: 500 });
-    const id = await sendWebhook(world);
-    await world.delivery(id, "webhook", "retrying");
-    receivers.http.answer = () => new Response("ok");
-    clock.step(2 * minute);
-    await world.sweep();
-    await world.delivery(id, "webhook", "sent");
+  test.each(stacks)(
+    "on %s, carries one webhook-id over all attempts, and a signature that standardwebhooks verifies",
+    async (stack) => {
+      await using world = await createWorld({ stack, env: { RETRY_SCHEDULE: "1m" } });
+      const { clock, receivers } = world;
+      receivers.http.answer = () => new Response("down", { status: 500 });
+      const id = await sendWebhook(world);
+      await world.delivery(id, "webhook", "retrying");
+      receivers.http.answer = () => new Response("ok");
+      clock.step(2 * minute);
+      await world.sweep();
+      await world.delivery(id, "webhook", "sent");
 
-    const calls = receivers.http.received;
-    expect(calls).toHaveLength(2);
-    const webhook = new Webhook(receivers.secret);
-    for (const { body, headers } of calls) {
-      expect(webhook.verify(body, Object.fromEntries(headers))).toMatchObject({
-        type: "notification",
-        data: {
-          id,
-          user_id: "ana",
-          title: "Hello",
-          body: "It works.",
-          priority: "normal",
-          data: { order: 17 },
-        },
-      });
-    }
-    const [first, second] = calls.map(({ headers }) => headers.get("webhook-id"));
-    expect(first).toBe(second ?? "");
-  });
+      const calls = receivers.http.received;
+      expect(calls).toHaveLength(2);
+      const webhook = new Webhook(receivers.secret);
+      for (const { body, headers } of calls) {
+        expect(webhook.verify(body, Object.fromEntries(headers))).toMatchObject({
+          type: "notification",
+          data: {
+            id,
+            user_id: "ana",
+            title: "Hello",
+            body: "It works.",
+            priority: "normal",
+            data: { order: 17 },
+          },
+        });
+      }
+      const [first, second] = calls.map(({ headers }) => headers.get("webhook-id"));
+      expect(first).toBe(second ?? "");
+    },
+  );
 
-  test("is not sent again before the time that Retry-After asks for", async () => {
-    await using world = await createWorld({ env: { RETRY_SCHEDULE: "1s,1s" } });
+  test.each(stacks)("on %s, is not sent again before the time that Retry-After asks for", async (stack) => {
+    await using world = await createWorld({ stack, env: { RETRY_SCHEDULE: "1s,1s" } });
     const { clock, receivers } = world;
     receivers.http.answer = () => new Response("busy", { status: 429, headers: { "retry-after": "3600" } });
     const id = await sendWebhook(world);
@@ -107,8 +114,8 @@ describe("a webhook", () => {
     expect(outcomes(await world.delivery(id, "webhook", "sent"))).toEqual(["retry", "sent"]);
   });
 
-  test("that is answered with 410 fails at once", async () => {
-    await using world = await createWorld();
+  test.each(stacks)("on %s, that is answered with 410 fails at once", async (stack) => {
+    await using world = await createWorld({ stack });
     world.receivers.http.answer = () => new Response("gone", { status: 410 });
     const id = await sendWebhook(world);
 
@@ -117,23 +124,26 @@ describe("a webhook", () => {
     expect(outcomes(failed)).toEqual(["failed"]);
   });
 
-  test("to an address that is private by now fails without being called", async () => {
-    await using world = await createWorld();
-    const { receivers } = world;
-    const profile = { webhook_url: receivers.http.url };
-    expect((await world.client.call("PUT", "/v1/users/ana", profile)).status).toBe(200);
-    await world.restart({ WEBHOOK_ALLOW_PRIVATE: "0" });
-    const id = await world.client.send({ to: "ana", title: "Hello", body: "It works." });
+  test.each(stacks)(
+    "on %s, to an address that is private by now fails without being called",
+    async (stack) => {
+      await using world = await createWorld({ stack });
+      const { receivers } = world;
+      const profile = { webhook_url: receivers.http.url };
+      expect((await world.client.call("PUT", "/v1/users/ana", profile)).status).toBe(200);
+      await world.restart({ WEBHOOK_ALLOW_PRIVATE: "0" });
+      const id = await world.client.send({ to: "ana", title: "Hello", body: "It works." });
 
-    expect(await world.delivery(id, "webhook", "failed")).toMatchObject({ reason: "private_address" });
-    expect(receivers.http.received).toHaveLength(0);
-    expect(await world.client.notification(id)).toMatchObject({ status: "sent", reason: "some_failed" });
-  });
+      expect(await world.delivery(id, "webhook", "failed")).toMatchObject({ reason: "private_address" });
+      expect(receivers.http.received).toHaveLength(0);
+      expect(await world.client.notification(id)).toMatchObject({ status: "sent", reason: "some_failed" });
+    },
+  );
 });
 
 describe("an email", () => {
-  test("whose recipient is refused with 550 fails at once", async () => {
-    await using world = await createWorld();
+  test.each(stacks)("on %s, whose recipient is refused with 550 fails at once", async (stack) => {
+    await using world = await createWorld({ stack });
     world.receivers.smtp.onRecipient = () => new SmtpRefusal(550, "5.1.1 no such user");
     const id = await sendEmail(world);
 
@@ -143,8 +153,8 @@ describe("an email", () => {
     expect(outcomes(failed)).toEqual(["failed"]);
   });
 
-  test("whose recipient is refused with 450 is tried again", async () => {
-    await using world = await createWorld({ env: { RETRY_SCHEDULE: "1m" } });
+  test.each(stacks)("on %s, whose recipient is refused with 450 is tried again", async (stack) => {
+    await using world = await createWorld({ stack, env: { RETRY_SCHEDULE: "1m" } });
     const { clock, receivers } = world;
     receivers.smtp.onRecipient = () => new SmtpRefusal(450, "4.2.1 mailbox busy");
     const id = await sendEmail(world);
@@ -158,25 +168,28 @@ describe("an email", () => {
     expect(receivers.smtp.received).toHaveLength(1);
   });
 
-  test("that gets no answer after its last byte may have arrived, and is repeated under its Message-ID", async () => {
-    await using world = await createWorld({ env: { RETRY_SCHEDULE: "1m", SEND_TIMEOUT_MS: "300" } });
-    const { clock, receivers } = world;
-    receivers.smtp.onMail = () => "hang";
-    const id = await sendEmail(world);
-    await world.delivery(id, "email", "retrying");
+  test.each(stacks)(
+    "on %s, that gets no answer after its last byte may have arrived, and is repeated under its Message-ID",
+    async (stack) => {
+      await using world = await createWorld({ stack, env: { RETRY_SCHEDULE: "1m", SEND_TIMEOUT_MS: "300" } });
+      const { clock, receivers } = world;
+      receivers.smtp.onMail = () => "hang";
+      const id = await sendEmail(world);
+      await world.delivery(id, "email", "retrying");
 
-    receivers.smtp.onMail = () => null;
-    clock.step(2 * minute);
-    await world.sweep();
+      receivers.smtp.onMail = () => null;
+      clock.step(2 * minute);
+      await world.sweep();
 
-    expect(outcomes(await world.delivery(id, "email", "sent"))).toEqual(["ambiguous", "sent"]);
-    const ids = receivers.smtp.received.flatMap(({ headers }) => headers("message-id"));
-    expect(ids).toHaveLength(2);
-    expect(new Set(ids).size).toBe(1);
-  });
+      expect(outcomes(await world.delivery(id, "email", "sent"))).toEqual(["ambiguous", "sent"]);
+      const ids = receivers.smtp.received.flatMap(({ headers }) => headers("message-id"));
+      expect(ids).toHaveLength(2);
+      expect(new Set(ids).size).toBe(1);
+    },
+  );
 
-  test("whose last attempt is uncertain says so when it fails", async () => {
-    await using world = await createWorld({ env: { RETRY_SCHEDULE: "1m", SEND_TIMEOUT_MS: "300" } });
+  test.each(stacks)("on %s, whose last attempt is uncertain says so when it fails", async (stack) => {
+    await using world = await createWorld({ stack, env: { RETRY_SCHEDULE: "1m", SEND_TIMEOUT_MS: "300" } });
     const { clock, receivers } = world;
     receivers.smtp.onMail = () => "hang";
     const id = await sendEmail(world);

@@ -1,6 +1,7 @@
 /** Who gets what on which channel, as it is stored and shown: with providers, without, in dev, with a test key. */
 import { expect, test } from "bun:test";
 import type { ListedNotification, NotificationDetail } from "../process/client.ts";
+import { stacks } from "../stacks.ts";
 import { createWorld, type World } from "./world.ts";
 
 const everywhere = ({ receivers }: World) => ({
@@ -13,39 +14,49 @@ const everywhere = ({ receivers }: World) => ({
 const statuses = ({ deliveries }: NotificationDetail) =>
   Object.fromEntries(deliveries.map(({ channel, status, reason }) => [channel, reason ?? status]));
 
-test("channels left out mean every channel that the user has an address for", async () => {
-  await using world = await createWorld();
-  const { client, receivers } = world;
-  const { phone: _, ...withoutPhone } = everywhere(world);
-  const id = await client.send({ to: withoutPhone, title: "Hello", body: "It works." });
-  const bare = await client.send({ to: "bob", title: "Hello", body: "It works." });
+test.each(stacks)(
+  "on %s, channels left out mean every channel that the user has an address for",
+  async (stack) => {
+    await using world = await createWorld({ stack });
+    const { client, receivers } = world;
+    const { phone: _, ...withoutPhone } = everywhere(world);
+    const id = await client.send({ to: withoutPhone, title: "Hello", body: "It works." });
+    const bare = await client.send({ to: "bob", title: "Hello", body: "It works." });
 
-  await world.delivery(id, "email", "sent");
-  await world.delivery(id, "webhook", "sent");
-  expect(statuses(await client.notification(id))).toEqual({ email: "sent", inbox: "sent", webhook: "sent" });
-  await world.delivery(bare, "inbox", "sent");
-  expect(statuses(await client.notification(bare))).toEqual({ inbox: "sent" });
-  expect(receivers.smtp.received).toHaveLength(1);
-  expect(receivers.http.received).toHaveLength(1);
-});
+    await world.delivery(id, "email", "sent");
+    await world.delivery(id, "webhook", "sent");
+    expect(statuses(await client.notification(id))).toEqual({
+      email: "sent",
+      inbox: "sent",
+      webhook: "sent",
+    });
+    await world.delivery(bare, "inbox", "sent");
+    expect(statuses(await client.notification(bare))).toEqual({ inbox: "sent" });
+    expect(receivers.smtp.received).toHaveLength(1);
+    expect(receivers.http.received).toHaveLength(1);
+  },
+);
 
-test("channels that are named are all decided on, each with its reason", async () => {
-  await using world = await createWorld();
-  const to = { user_id: "ana", phone: "+351912345678" };
-  const channels = ["sms", "email", "push", "inbox"];
-  const id = await world.client.send({ to, title: "Hello", body: "It works.", channels });
+test.each(stacks)(
+  "on %s, channels that are named are all decided on, each with its reason",
+  async (stack) => {
+    await using world = await createWorld({ stack });
+    const to = { user_id: "ana", phone: "+351912345678" };
+    const channels = ["sms", "email", "push", "inbox"];
+    const id = await world.client.send({ to, title: "Hello", body: "It works.", channels });
 
-  await world.delivery(id, "inbox", "sent");
-  expect(statuses(await world.client.notification(id))).toEqual({
-    sms: "no_provider",
-    email: "no_address",
-    push: "no_address",
-    inbox: "sent",
-  });
-});
+    await world.delivery(id, "inbox", "sent");
+    expect(statuses(await world.client.notification(id))).toEqual({
+      sms: "no_provider",
+      email: "no_address",
+      push: "no_address",
+      inbox: "sent",
+    });
+  },
+);
 
-test("without providers serve skips with the reason", async () => {
-  await using world = await createWorld({ providers: false });
+test.each(stacks)("on %s, without providers serve skips with the reason", async (stack) => {
+  await using world = await createWorld({ stack, providers: false });
   const to = { user_id: "ana", email: "ana@example.test", phone: "+351912345678" };
   const id = await world.client.send({ to, title: "Hello", body: "It works.", channels: ["email", "sms"] });
 
@@ -55,19 +66,22 @@ test("without providers serve skips with the reason", async () => {
   expect(statuses(notification)).toEqual({ email: "no_provider", sms: "no_provider" });
 });
 
-test("without providers dev keeps the message where the developer sees it", async () => {
-  await using world = await createWorld({ providers: false, dev: true });
-  const to = { user_id: "ana", email: "ana@example.test" };
-  const id = await world.client.send({ to, title: "Hello", body: "It works.", channels: ["email"] });
+test.each(stacks)(
+  "on %s, without providers dev keeps the message where the developer sees it",
+  async (stack) => {
+    await using world = await createWorld({ stack, providers: false, dev: true });
+    const to = { user_id: "ana", email: "ana@example.test" };
+    const id = await world.client.send({ to, title: "Hello", body: "It works.", channels: ["email"] });
 
-  const { attempts } = await world.delivery(id, "email", "sent");
-  expect(attempts).toMatchObject([{ provider: "sandbox", outcome: "sent" }]);
-  const { data } = await world.client.call<object[]>("GET", "/v1/sandbox/messages");
-  expect(data).toMatchObject([{ user_id: "ana", channel: "email", title: "Hello", body: "It works." }]);
-});
+    const { attempts } = await world.delivery(id, "email", "sent");
+    expect(attempts).toMatchObject([{ provider: "sandbox", outcome: "sent" }]);
+    const { data } = await world.client.call<object[]>("GET", "/v1/sandbox/messages");
+    expect(data).toMatchObject([{ user_id: "ana", channel: "email", title: "Hello", body: "It works." }]);
+  },
+);
 
-test("a test key walks the whole path and sends nothing", async () => {
-  await using world = await createWorld();
+test.each(stacks)("on %s, a test key walks the whole path and sends nothing", async (stack) => {
+  await using world = await createWorld({ stack });
   const { client, receivers } = world;
   const key = { name: "ci", kind: "test", scopes: ["send", "read"] };
   const made = await client.call<{ secret: string }>("POST", "/v1/keys", key);

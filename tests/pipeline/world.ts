@@ -1,6 +1,6 @@
 /**
- * The product as one process runs it, on a folder of its own, with a clock that the test steps. Its sweep
- * makes no rounds by itself: `sweep()` makes one.
+ * The product as one process runs it, on data of its own, with a clock that the test steps. All of it is on this
+ * thread, which has that clock. Its sweep makes no rounds by itself: `sweep()` makes one.
  */
 import { setDefaultTimeout } from "bun:test";
 import { type App, createApp } from "../../src/app.ts";
@@ -11,7 +11,7 @@ import { eventually } from "../eventually.ts";
 import { type Client, createClient, type ListedDelivery } from "../process/client.ts";
 import { type Receivers, startReceivers } from "../process/receivers.ts";
 import { newAdminKey } from "../process.ts";
-import { tempFolder } from "../temp-folder.ts";
+import { openStack, type StackName } from "../stacks.ts";
 import { type SteppedClock, steppedClock } from "./clock.ts";
 
 export interface World extends AsyncDisposable {
@@ -25,13 +25,15 @@ export interface World extends AsyncDisposable {
   errors: string[];
   /** One round of the sweep: hands on what is due by now. */
   sweep(): Promise<void>;
-  /** Stops the app and starts another on the same folder, with these settings added. */
+  /** Stops the app and starts another on the same data, with these settings added. */
   restart(env?: Record<string, string>): Promise<void>;
   /** Resolves once the delivery of a notification on a channel has this status, as `caller` sees it. */
   delivery(id: string, channel: string, status: string, caller?: Client): Promise<ListedDelivery>;
 }
 
 interface WorldOptions {
+  /** What it runs on; by default the embedded parts. */
+  stack?: StackName;
   dev?: boolean;
   /** Settings, beyond those that lead to the receivers. */
   env?: Record<string, string>;
@@ -46,18 +48,20 @@ setDefaultTimeout(30_000);
 const sweepIntervalMs = 60_000;
 
 export async function createWorld({
+  stack: stackName = "embedded",
   dev = false,
   env = {},
   providers = true,
 }: WorldOptions = {}): Promise<World> {
-  const folder = tempFolder();
+  const stack = await openStack(stackName);
   const receivers = await startReceivers();
   const clock = steppedClock();
   const adminKey = newAdminKey();
   const errors: string[] = [];
   const settings = {
     ...(providers ? receivers.env : {}),
-    DATA_DIR: folder.path,
+    ...stack.env,
+    WORKERS: "0",
     SWEEP_INTERVAL_MS: String(sweepIntervalMs),
     DRAIN_MS: "0",
     LOG_LEVEL: "error",
@@ -100,7 +104,7 @@ export async function createWorld({
     async [Symbol.asyncDispose]() {
       await app.stop();
       await receivers[Symbol.asyncDispose]();
-      await folder[Symbol.asyncDispose]();
+      await stack[Symbol.asyncDispose]();
       if (errors.length > 0) throw new Error(`errors were logged:\n${errors.join("\n")}`);
     },
   };
