@@ -1,209 +1,220 @@
 /** Notifications through the API: one, many, and taking them back. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { eventually } from "../eventually.ts";
+import { stacks } from "../stacks.ts";
 import { aNotification, expectProblem, type HttpService, startHttp, webhooksToHere } from "./service.ts";
 
-let service: HttpService;
-let sink: ReturnType<typeof receiver>;
-beforeAll(async () => {
-  sink = receiver();
-  service = await startHttp(webhooksToHere);
-});
-afterAll(async () => {
-  await service[Symbol.asyncDispose]();
-  await sink.stop(true);
-});
-
-/** A webhook's receiver that answers with the status in its path. */
-function receiver() {
-  return Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    fetch: ({ url }) => new Response(null, { status: Number(new URL(url).pathname.slice(1)) }),
+describe.each(stacks)("on %s,", (stack) => {
+  let service: HttpService;
+  let sink: ReturnType<typeof receiver>;
+  beforeAll(async () => {
+    sink = receiver();
+    service = await startHttp(webhooksToHere, stack);
   });
-}
-
-const send = async (changes: Record<string, unknown> = {}) =>
-  (await service.call("POST /v1/notifications", { body: aNotification(changes) })).data;
-const read = async (id: string) => (await service.call(`GET /v1/notifications/${id}`)).data;
-const cancel = (id: string) => service.call(`POST /v1/notifications/${id}/cancel`);
-const until = (id: string, status: string) =>
-  eventually(async () => {
-    const now = await read(id);
-    return now.status === status && now;
-  });
-/** Sent to a webhook whose receiver gives this answer. */
-const sendToWebhook = (status: number, changes: Record<string, unknown> = {}) =>
-  send({
-    to: { user_id: `hook_${status}`, webhook_url: `${sink.url}${status}` },
-    channels: ["webhook"],
-    ...changes,
-  });
-const inAnHour = () => new Date(Date.now() + 3_600_000).toISOString();
-
-test("a notification is answered once it is stored, and can be read back as it was sent", async () => {
-  const input = {
-    to: { user_id: "ana", email: "ana@example.com", locale: "pt-PT", timezone: "Europe/Lisbon" },
-    title: "Olá 🔔 <b>",
-    body: "Zwei\nZeilen\t“ü”",
-    channels: ["email", "inbox", "email"],
-    priority: "critical",
-    data: { deep: { list: [1, null, true, "x"] } },
-    metadata: { order: 42, paid: true, note: "a b" },
-    expires_at: inAnHour(),
-  };
-  const accepted = await send(input);
-  expect(accepted).toMatchObject({ status: "pending", user_id: "ana", channels: ["email", "inbox"] });
-
-  const { title, body, priority, data, metadata, expires_at } = input;
-  const stored = await until(accepted.id, "sent");
-  expect(stored).toMatchObject({ title, body, priority, data, metadata, expires_at, send_at: null });
-  expect(stored.created_at).toBe(accepted.created_at);
-  expect(stored.deliveries).toMatchObject([
-    { id: `${accepted.id}-email`, status: "sent", attempts: [{ provider: "sandbox", outcome: "sent" }] },
-    { id: `${accepted.id}-inbox`, status: "sent", attempts: [{ provider: "inbox", outcome: "sent" }] },
-  ]);
-});
-
-test("a channel that the user has no address for is skipped with its reason", async () => {
-  const { id } = await send({ to: "nameless", channels: ["sms", "inbox"] });
-  const { deliveries } = await until(id, "sent");
-  expect(deliveries).toMatchObject([
-    { channel: "inbox", status: "sent" },
-    { channel: "sms", status: "skipped", reason: "no_address", attempts: [] },
-  ]);
-  expect(deliveries[1].reason_detail).toMatch(/no address/);
-});
-
-test("every notification that is closed is counted by its status, wherever it was closed", async () => {
-  const countOf = async (status: string) => {
-    const { text } = await service.call("GET /metrics");
-    return Number(
-      new RegExp(`^carillon_notifications_closed_total\\{status="${status}"\\} (\\d+)$`, "m").exec(
-        text,
-      )?.[1] ?? 0,
-    );
-  };
-  const statuses = ["sent", "skipped", "cancelled", "failed"];
-  const before = await Promise.all(statuses.map(countOf));
-  await until((await send({ channels: ["inbox"] })).id, "sent");
-  await until((await send({ channels: ["sms"] })).id, "skipped");
-  await cancel((await send({ send_at: inAnHour() })).id);
-  await until((await sendToWebhook(410)).id, "failed");
-  const after = await eventually(async () => {
-    const now = await Promise.all(statuses.map(countOf));
-    return now.every((count, index) => count > (before[index] ?? 0)) && now;
-  });
-  expect(after).toEqual(before.map((count) => count + 1));
-});
-
-describe("in bulk", () => {
-  const bulk = async (notifications: unknown[]) =>
-    (await service.call("POST /v1/notifications/bulk", { body: { notifications } })).data;
-
-  test("the answer keeps the order, and a bad item fails none of its neighbours", async () => {
-    const bad: [unknown, string, RegExp][] = [
-      [{}, "validation_failed", /notifications\/1\/to is missing/],
-      ["x", "validation_failed", /must be of type object/],
-      [null, "validation_failed", /must be of type object/],
-      [aNotification({ title: "a\0" }), "validation_failed", /NUL/],
-      [aNotification({ colour: 1 }), "validation_failed", /colour is not a field/],
-      [aNotification({ send_at: "2999-01-01T00:00:00Z" }), "validation_failed", /year ahead/],
-      [aNotification({ to: { user_id: "a", webhook_url: "ftp://x" } }), "validation_failed", /http or https/],
-      [JSON.parse(`{"data": ${"[".repeat(40)}${"]".repeat(40)}}`), "json_too_deep", /32 levels/],
-      [JSON.parse('{"__proto__": {}}'), "validation_failed", /__proto__/],
-    ];
-    const items = bad.flatMap(([item], index) => [aNotification({ title: `good ${index}` }), item]);
-    const answers = await bulk(items);
-
-    expect(answers).toHaveLength(items.length);
-    for (const [index, [, code, detail]] of bad.entries()) {
-      const good = answers[2 * index];
-      expect((await read(good.id)).title).toBe(`good ${index}`);
-      const { error } = answers[2 * index + 1];
-      expect(error.code).toBe(code);
-      // Each is at its own place in the list.
-      expect(error.detail).toMatch(index === 0 ? detail : new RegExp(detail.source.replace("/1/", "/")));
-      for (const { pointer } of error.errors ?? []) {
-        expect(pointer).toMatch(new RegExp(`^#/notifications/${2 * index + 1}(/|$)`));
-      }
-    }
+  afterAll(async () => {
+    await service[Symbol.asyncDispose]();
+    await sink.stop(true);
   });
 
-  test("nothing but bad items is answered all the same", async () => {
-    const answers = await bulk([1, 2]);
-    expect(answers.map(({ error }: { error: { status: number } }) => error.status)).toEqual([422, 422]);
-  });
-
-  test("a thousand keep their order", async () => {
-    const items = Array.from({ length: 1000 }, (_, index) => aNotification({ to: `bulk_${index}` }));
-    const ids = (await bulk(items)).map(({ id }: { id: string }) => id);
-    expect(ids.toSorted()).toEqual(ids);
-    expect((await read(ids[0])).user_id).toBe("bulk_0");
-    expect((await read(ids[999])).user_id).toBe("bulk_999");
-  });
-});
-
-describe("taking back", () => {
-  test("what is scheduled", async () => {
-    const { id, status } = await send({ send_at: inAnHour() });
-    expect(status).toBe("scheduled");
-    const { data } = await cancel(id);
-    expect(data).toMatchObject({ status: "cancelled", reason: "cancelled", deliveries: [] });
-    expect((await cancel(id)).data.status).toBe("cancelled");
-  });
-
-  test("what waits for its next attempt", async () => {
-    const { id } = await sendToWebhook(503);
-    await eventually(async () => (await read(id)).deliveries[0]?.status === "retrying");
-    const { data } = await cancel(id);
-    expect(data).toMatchObject({
-      status: "cancelled",
-      deliveries: [{ status: "cancelled", reason: "cancelled" }],
+  /** A webhook's receiver that answers with the status in its path. */
+  function receiver() {
+    return Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: ({ url }) => new Response(null, { status: Number(new URL(url).pathname.slice(1)) }),
     });
-    expect(data.deliveries[0].attempts).toHaveLength(1);
-  });
+  }
 
-  test("but not what was sent, failed or was skipped", async () => {
-    const sent = await send();
-    await until(sent.id, "sent");
-    expectProblem(await cancel(sent.id), "not_cancellable", /is sent/);
-    const failed = await sendToWebhook(410);
-    await until(failed.id, "failed");
-    expectProblem(await cancel(failed.id), "not_cancellable", /is failed/);
-    const skipped = await send({ to: "nobody", channels: ["email"] });
-    await until(skipped.id, "skipped");
-    expectProblem(await cancel(skipped.id), "not_cancellable", /is skipped/);
-  });
-});
+  const send = async (changes: Record<string, unknown> = {}) =>
+    (await service.call("POST /v1/notifications", { body: aNotification(changes) })).data;
+  const read = async (id: string) => (await service.call(`GET /v1/notifications/${id}`)).data;
+  const cancel = (id: string) => service.call(`POST /v1/notifications/${id}/cancel`);
+  const until = (id: string, status: string) =>
+    eventually(async () => {
+      const now = await read(id);
+      return now.status === status && now;
+    });
+  /** Sent to a webhook whose receiver gives this answer. */
+  const sendToWebhook = (status: number, changes: Record<string, unknown> = {}) =>
+    send({
+      to: { user_id: `hook_${status}`, webhook_url: `${sink.url}${status}` },
+      channels: ["webhook"],
+      ...changes,
+    });
+  const inAnHour = () => new Date(Date.now() + 3_600_000).toISOString();
 
-describe("dead letters", () => {
-  const failedOnes = async () => (await service.call("GET /v1/deliveries?status=failed&limit=100")).data;
+  test("a notification is answered once it is stored, and can be read back as it was sent", async () => {
+    const input = {
+      to: { user_id: "ana", email: "ana@example.com", locale: "pt-PT", timezone: "Europe/Lisbon" },
+      title: "Olá 🔔 <b>",
+      body: "Zwei\nZeilen\t“ü”",
+      channels: ["email", "inbox", "email"],
+      priority: "critical",
+      data: { deep: { list: [1, null, true, "x"] } },
+      metadata: { order: 42, paid: true, note: "a b" },
+      expires_at: inAnHour(),
+    };
+    const accepted = await send(input);
+    expect(accepted).toMatchObject({ status: "pending", user_id: "ana", channels: ["email", "inbox"] });
 
-  test("are listed, sent again, and leave the list", async () => {
-    const { id } = await sendToWebhook(410);
-    await until(id, "failed");
-    const [letter] = (await failedOnes()).filter(
-      (one: { notification_id: string }) => one.notification_id === id,
-    );
-    expect(letter).toMatchObject({ id: `${id}-webhook`, status: "failed", reason: "gone" });
-
-    await service.call("PUT /v1/users/hook_410", { body: { webhook_url: `${sink.url}204` } });
-    const { data, status } = await service.call(`POST /v1/deliveries/${letter.id}/replay`);
-    expect(status).toBe(202);
-    expect(data).toMatchObject({ status: "queued", reason: null });
-    const sent = await until(id, "sent");
-    expect(sent.deliveries[0].attempts.map(({ outcome }: { outcome: string }) => outcome)).toEqual([
-      "failed",
-      "sent",
+    const { title, body, priority, data, metadata, expires_at } = input;
+    const stored = await until(accepted.id, "sent");
+    expect(stored).toMatchObject({ title, body, priority, data, metadata, expires_at, send_at: null });
+    expect(stored.created_at).toBe(accepted.created_at);
+    expect(stored.deliveries).toMatchObject([
+      { id: `${accepted.id}-email`, status: "sent", attempts: [{ provider: "sandbox", outcome: "sent" }] },
+      { id: `${accepted.id}-inbox`, status: "sent", attempts: [{ provider: "inbox", outcome: "sent" }] },
     ]);
-    expect((await failedOnes()).map((one: { id: string }) => one.id)).not.toContain(letter.id);
   });
 
-  test("only what failed can be sent again", async () => {
-    const { id } = await send();
-    await until(id, "sent");
-    expectProblem(await service.call(`POST /v1/deliveries/${id}-inbox/replay`), "not_replayable", /is sent/);
-    expectProblem(await service.call(`POST /v1/deliveries/${id}-email/replay`), "delivery_not_found");
+  test("a channel that the user has no address for is skipped with its reason", async () => {
+    const { id } = await send({ to: "nameless", channels: ["sms", "inbox"] });
+    const { deliveries } = await until(id, "sent");
+    expect(deliveries).toMatchObject([
+      { channel: "inbox", status: "sent" },
+      { channel: "sms", status: "skipped", reason: "no_address", attempts: [] },
+    ]);
+    expect(deliveries[1].reason_detail).toMatch(/no address/);
+  });
+
+  test("every notification that is closed is counted by its status, wherever it was closed", async () => {
+    const countOf = async (status: string) => {
+      const { text } = await service.call("GET /metrics");
+      return Number(
+        new RegExp(`^carillon_notifications_closed_total\\{status="${status}"\\} (\\d+)$`, "m").exec(
+          text,
+        )?.[1] ?? 0,
+      );
+    };
+    const statuses = ["sent", "skipped", "cancelled", "failed"];
+    const before = await Promise.all(statuses.map(countOf));
+    await until((await send({ channels: ["inbox"] })).id, "sent");
+    await until((await send({ channels: ["sms"] })).id, "skipped");
+    await cancel((await send({ send_at: inAnHour() })).id);
+    await until((await sendToWebhook(410)).id, "failed");
+    const after = await eventually(async () => {
+      const now = await Promise.all(statuses.map(countOf));
+      return now.every((count, index) => count > (before[index] ?? 0)) && now;
+    });
+    expect(after).toEqual(before.map((count) => count + 1));
+  });
+
+  describe("in bulk", () => {
+    const bulk = async (notifications: unknown[]) =>
+      (await service.call("POST /v1/notifications/bulk", { body: { notifications } })).data;
+
+    test("the answer keeps the order, and a bad item fails none of its neighbours", async () => {
+      const bad: [unknown, string, RegExp][] = [
+        [{}, "validation_failed", /notifications\/1\/to is missing/],
+        ["x", "validation_failed", /must be of type object/],
+        [null, "validation_failed", /must be of type object/],
+        [aNotification({ title: "a\0" }), "validation_failed", /NUL/],
+        [aNotification({ colour: 1 }), "validation_failed", /colour is not a field/],
+        [aNotification({ send_at: "2999-01-01T00:00:00Z" }), "validation_failed", /year ahead/],
+        [
+          aNotification({ to: { user_id: "a", webhook_url: "ftp://x" } }),
+          "validation_failed",
+          /http or https/,
+        ],
+        [JSON.parse(`{"data": ${"[".repeat(40)}${"]".repeat(40)}}`), "json_too_deep", /32 levels/],
+        [JSON.parse('{"__proto__": {}}'), "validation_failed", /__proto__/],
+      ];
+      const items = bad.flatMap(([item], index) => [aNotification({ title: `good ${index}` }), item]);
+      const answers = await bulk(items);
+
+      expect(answers).toHaveLength(items.length);
+      for (const [index, [, code, detail]] of bad.entries()) {
+        const good = answers[2 * index];
+        expect((await read(good.id)).title).toBe(`good ${index}`);
+        const { error } = answers[2 * index + 1];
+        expect(error.code).toBe(code);
+        // Each is at its own place in the list.
+        expect(error.detail).toMatch(index === 0 ? detail : new RegExp(detail.source.replace("/1/", "/")));
+        for (const { pointer } of error.errors ?? []) {
+          expect(pointer).toMatch(new RegExp(`^#/notifications/${2 * index + 1}(/|$)`));
+        }
+      }
+    });
+
+    test("nothing but bad items is answered all the same", async () => {
+      const answers = await bulk([1, 2]);
+      expect(answers.map(({ error }: { error: { status: number } }) => error.status)).toEqual([422, 422]);
+    });
+
+    test("a thousand keep their order", async () => {
+      const items = Array.from({ length: 1000 }, (_, index) => aNotification({ to: `bulk_${index}` }));
+      const ids = (await bulk(items)).map(({ id }: { id: string }) => id);
+      expect(ids.toSorted()).toEqual(ids);
+      expect((await read(ids[0])).user_id).toBe("bulk_0");
+      expect((await read(ids[999])).user_id).toBe("bulk_999");
+    });
+  });
+
+  describe("taking back", () => {
+    test("what is scheduled", async () => {
+      const { id, status } = await send({ send_at: inAnHour() });
+      expect(status).toBe("scheduled");
+      const { data } = await cancel(id);
+      expect(data).toMatchObject({ status: "cancelled", reason: "cancelled", deliveries: [] });
+      expect((await cancel(id)).data.status).toBe("cancelled");
+    });
+
+    test("what waits for its next attempt", async () => {
+      const { id } = await sendToWebhook(503);
+      await eventually(async () => (await read(id)).deliveries[0]?.status === "retrying");
+      const { data } = await cancel(id);
+      expect(data).toMatchObject({
+        status: "cancelled",
+        deliveries: [{ status: "cancelled", reason: "cancelled" }],
+      });
+      expect(data.deliveries[0].attempts).toHaveLength(1);
+    });
+
+    test("but not what was sent, failed or was skipped", async () => {
+      const sent = await send();
+      await until(sent.id, "sent");
+      expectProblem(await cancel(sent.id), "not_cancellable", /is sent/);
+      const failed = await sendToWebhook(410);
+      await until(failed.id, "failed");
+      expectProblem(await cancel(failed.id), "not_cancellable", /is failed/);
+      const skipped = await send({ to: "nobody", channels: ["email"] });
+      await until(skipped.id, "skipped");
+      expectProblem(await cancel(skipped.id), "not_cancellable", /is skipped/);
+    });
+  });
+
+  describe("dead letters", () => {
+    const failedOnes = async () => (await service.call("GET /v1/deliveries?status=failed&limit=100")).data;
+
+    test("are listed, sent again, and leave the list", async () => {
+      const { id } = await sendToWebhook(410);
+      await until(id, "failed");
+      const [letter] = (await failedOnes()).filter(
+        (one: { notification_id: string }) => one.notification_id === id,
+      );
+      expect(letter).toMatchObject({ id: `${id}-webhook`, status: "failed", reason: "gone" });
+
+      await service.call("PUT /v1/users/hook_410", { body: { webhook_url: `${sink.url}204` } });
+      const { data, status } = await service.call(`POST /v1/deliveries/${letter.id}/replay`);
+      expect(status).toBe(202);
+      expect(data).toMatchObject({ status: "queued", reason: null });
+      const sent = await until(id, "sent");
+      expect(sent.deliveries[0].attempts.map(({ outcome }: { outcome: string }) => outcome)).toEqual([
+        "failed",
+        "sent",
+      ]);
+      expect((await failedOnes()).map((one: { id: string }) => one.id)).not.toContain(letter.id);
+    });
+
+    test("only what failed can be sent again", async () => {
+      const { id } = await send();
+      await until(id, "sent");
+      expectProblem(
+        await service.call(`POST /v1/deliveries/${id}-inbox/replay`),
+        "not_replayable",
+        /is sent/,
+      );
+      expectProblem(await service.call(`POST /v1/deliveries/${id}-email/replay`), "delivery_not_found");
+    });
   });
 });

@@ -7,7 +7,7 @@ import { errorsOf } from "../../src/http/openapi.ts";
 import type { Operation } from "../../src/http/operation.ts";
 import { createServer, operationsOf } from "../../src/http/server.ts";
 import { createKey, defaultProject, type KeyKind } from "../../src/pipeline/keys.ts";
-import { tempFolder } from "../temp-folder.ts";
+import { openStack, type StackName } from "../stacks.ts";
 
 export interface Answer {
   status: number;
@@ -50,10 +50,14 @@ export const webhooksToHere = {
   RETRY_SCHEDULE: "1h",
 };
 
-/** Starts as `dev` does, on a new data folder; `env` holds settings as the environment would. */
-export async function startHttp(env: Record<string, string> = {}): Promise<HttpService> {
-  const folder = tempFolder();
-  let running = await listen(folder.path, env);
+/** Starts as `dev` does, on data of its own; `env` holds settings as the environment would. */
+export async function startHttp(
+  env: Record<string, string> = {},
+  stackName: StackName = "embedded",
+): Promise<HttpService> {
+  const stack = await openStack(stackName);
+  const settings = { ...stack.env, ...env };
+  let running = await listen(settings);
   const service: HttpService = {
     ...running,
     adminKey: "",
@@ -62,20 +66,20 @@ export async function startHttp(env: Record<string, string> = {}): Promise<HttpS
       (await createKey(service.app, { name: "test", project, kind, scopes })).secret,
     async restart() {
       await running.stop();
-      running = await listen(folder.path, env);
+      running = await listen(settings);
       Object.assign(service, { app: running.app, url: running.url });
     },
     async [Symbol.asyncDispose]() {
       await running.stop();
-      await folder[Symbol.asyncDispose]();
+      await stack[Symbol.asyncDispose]();
     },
   };
   service.adminKey = await service.makeKey();
   return service;
 }
 
-async function listen(dataDir: string, env: Record<string, string>) {
-  const settings = { DATA_DIR: dataDir, LOG_LEVEL: "error", SWEEP_INTERVAL_MS: "20", ...env };
+async function listen(env: Record<string, string>) {
+  const settings = { LOG_LEVEL: "error", SWEEP_INTERVAL_MS: "20", ...env };
   const app = await createApp(loadConfig(settings), { dev: true });
   const { fetch } = createServer(app);
   const server = Bun.serve({
