@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { explainQuery, UnknownQueryError, WritingQueryError } from "../db/explain.ts";
 import { statementNames } from "../db/statement.ts";
-import { withDatabase } from "./parts.ts";
 import { loadConfig } from "./config.ts";
 import { StartError } from "./errors.ts";
+import { withDatabase } from "./parts.ts";
 import { nearestName } from "./spelling.ts";
 
 const afterHelp = `
