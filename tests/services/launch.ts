@@ -15,6 +15,8 @@ export interface Launched {
   identity: ProcessIdentity;
   /** Resolves once it answers; rejects with the end of its log if it ends or has not within 60 s, and is dead then. */
   ready: Promise<void>;
+  /** Resolves once its end was noticed here. Until then its pid is taken, and PostgreSQL would not start anew. */
+  exited: Promise<unknown>;
 }
 
 /**
@@ -44,7 +46,7 @@ export async function launch(
   if (detached) child.unref();
   const identity = identityOf(child.pid);
   if (!identity) throw new Error(`${recipe.name} ended at once\n${logEnd(place)}`);
-  return { identity, ready: readiness(recipe, place, child) };
+  return { identity, ready: readiness(recipe, place, child), exited: child.exited };
 }
 
 async function readiness({ name }: Recipe, place: Place, child: Bun.Subprocess): Promise<void> {
@@ -63,18 +65,16 @@ async function readiness({ name }: Recipe, place: Place, child: Bun.Subprocess):
 /** Signals it, paused or not, and waits until it is gone; after 20 s it is killed. */
 export async function end(identity: ProcessIdentity, signal: NodeJS.Signals): Promise<void> {
   if (!isAlive(identity)) return;
-  const { pid } = identity;
-  if (signal === "SIGKILL") {
-    signalTree(pid, "SIGKILL"); // PostgreSQL's backends would go on without their parent.
-  } else {
-    signalTree(pid, "SIGCONT");
-    send(pid, signal);
-  }
-  const gone = () => !isAlive(identity);
-  await eventually(gone, { timeoutMs: stopTimeoutMs }).catch(async () => {
-    signalTree(pid, "SIGKILL");
-    await eventually(gone);
-  });
+  if (signal === "SIGKILL") return killAll(identity);
+  signalTree(identity.pid, "SIGCONT");
+  send(identity.pid, signal);
+  await eventually(() => !isAlive(identity), { timeoutMs: stopTimeoutMs }).catch(() => killAll(identity));
+}
+
+/** PostgreSQL's backends would go on without their parent, and it does not start anew while one holds its memory. */
+async function killAll({ pid }: ProcessIdentity): Promise<void> {
+  const all = signalTree(pid, "SIGKILL");
+  await eventually(() => !all.some(isAlive), { timeoutMs: stopTimeoutMs });
 }
 
 function logEnd({ log }: Place): string {

@@ -115,7 +115,7 @@ const discardScript = `
   rm -rf "$3"`;
 
 async function run(recipe: Recipe, place: Place): Promise<Running> {
-  const { identity, ready } = await launch(recipe, place, { detached: false });
+  const { identity, ready, exited } = await launch(recipe, place, { detached: false });
   const discard = recipe.signals.discard.replace("SIG", "");
   const script = ["sh", "-c", discardScript, "sh", String(identity.pid), discard, dirname(place.folder)];
   const ending = onceGone(...script);
@@ -127,6 +127,7 @@ async function run(recipe: Recipe, place: Place): Promise<Running> {
     identity,
     async end(signal) {
       await end(identity, signal);
+      await exited;
       ending.cancel();
     },
   };

@@ -18,9 +18,15 @@ export function isAlive({ pid, startedTicks }: ProcessIdentity): boolean {
   return identityOf(pid)?.startedTicks === startedTicks;
 }
 
-/** Signals a process and all its descendants; those that are gone by now are passed over. */
-export function signalTree(pid: number, signal: NodeJS.Signals): void {
-  for (const each of stopTree(pid)) send(each, signal);
+/**
+ * Signals a process and all its descendants; those that are gone by now are passed over.
+ *
+ * @returns whom it signalled
+ */
+export function signalTree(pid: number, signal: NodeJS.Signals): ProcessIdentity[] {
+  const tree = stopTree(pid).flatMap((each) => identityOf(each) ?? []);
+  for (const each of tree) send(each.pid, signal);
+  return tree;
 }
 
 /** Elder first: what is stopped has no more children, and keeps those that it has. */
