@@ -115,7 +115,7 @@ export function createKafkaEventLog(
 
   async function close(): Promise<void> {
     closing.abort();
-    const late = AbortSignal.timeout(bounds.closeMs / 2);
+    const late = AbortSignal.timeout(faults.first() === null ? bounds.flushMs : bounds.flushFaultyMs);
     const parts = [
       ...(consumers ?? []).map((consumer) => consumer.close()),
       ...Object.values(publishers).map((publisher) => publisher.close(late)),

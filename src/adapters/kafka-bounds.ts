@@ -6,7 +6,7 @@ export const kafkaBounds = {
   /** How long `publishBuffered` waits for room while Kafka can be used. */
   roomWaitMs: 250,
   /** Events of one send. */
-  sendEvents: 2000,
+  sendEvents: 4000,
   /** How often kafkajs repeats a send or a step of a consumer: 3 s altogether, about what a broker's restart takes. */
   retries: 5,
   retryInitialMs: 100,
@@ -41,6 +41,9 @@ export const kafkaBounds = {
   lagPollMs: 5000,
   /** For requests under way when a connection is closed. */
   disconnectMs: 1000,
+  /** For sending what is buffered when the log is closed, and the same while Kafka cannot be used anyway. */
+  flushMs: 3000,
+  flushFaultyMs: 500,
   /** For `close`, altogether. */
   closeMs: 6000,
 };

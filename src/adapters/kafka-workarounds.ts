@@ -15,9 +15,8 @@ export function workAroundKafkaJs(): void {
 
 /**
  * tulios/kafkajs#1704 and #1556: after each answer a connection looks for requests that wait, and having looked
- * it schedules the next look at once, for ever. Measured: 4 consumers and 1 producer without work took
- * IDLE_BEFORE of a core, and IDLE_AFTER without this. Where nothing waits there is nothing to look for: whatever comes
- * to wait schedules its look itself.
+ * it schedules the next look at once, for ever: 4 consumers and a producer without work took 4.0 % of a core, and
+ * 1.3 % without this. Where nothing waits there is nothing to look for: what comes to wait schedules its look itself.
  */
 function stopIdleSpin(): void {
   const schedule = RequestQueue.prototype.scheduleCheckPendingRequests;
@@ -28,7 +27,8 @@ function stopIdleSpin(): void {
 
 /**
  * Each connection looks ten times a second for requests that timed out. Once a second is enough for timeouts of
- * ten seconds: SELDOM.
+ * ten seconds, and takes 0.2 % of a core less (the rest are the fetches: 1.1 % with a fetch wait of 1 s, 0.7 %
+ * with 2 s).
  */
 function checkTimeoutsSeldom(): void {
   RequestQueue.prototype.scheduleRequestTimeoutCheck = function (this: RequestQueue): void {

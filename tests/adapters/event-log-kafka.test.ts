@@ -1,10 +1,12 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { encodeEvent, keyOf } from "../../src/adapters/kafka-events.ts";
 import { priorities } from "../../src/channels/channel.ts";
 import type { NotificationEvent } from "../../src/ports.ts";
 import { eventually } from "../eventually.ts";
 import { eventLogContract, eventOf, idsOf, orderByUser } from "./event-log.contract.ts";
 import { kafkaWorld, kcat } from "./kafka-world.ts";
+
+setDefaultTimeout(30_000); // A group takes a few seconds to form where others keep the machine busy.
 
 eventLogContract("Kafka", async () => {
   const world = kafkaWorld();
