@@ -24,10 +24,14 @@ export interface PostgresOptions {
   databaseConnectionUses: number;
   databaseConnectTimeoutMs: number;
   databaseStatementTimeoutMs: number;
+  /** How long after it should have cancelled a statement the server is taken for gone. */
+  answerSlackMs?: number;
+  /** For how long a replica that did not answer is left alone. */
+  replicaAloneMs?: number;
 }
 
-/** How long after it should have cancelled a statement the server is taken for gone. */
 const answerSlackMs = 5000;
+const replicaAloneMs = 5000;
 
 /**
  * A PostgreSQL server. Its statements run at the same time, each on a connection of a bounded pool.
@@ -53,7 +57,10 @@ export async function openPostgresDatabase(
   }
   const replicaPool =
     databaseReplicaUrl === null ? null : openPool(databaseReplicaUrl, "replica", options, telemetry);
-  const replica = replicaPool === null ? orm : ormOf(replicaOf(replicaPool, pool, telemetry));
+  const replica =
+    replicaPool === null
+      ? orm
+      : ormOf(replicaOf(replicaPool, pool, options.replicaAloneMs ?? replicaAloneMs, telemetry));
   const signals = options.databasePgbouncer
     ? deaf
     : createPostgresSignals(
@@ -103,7 +110,7 @@ function openPool(url: string, name: PoolName, options: PostgresOptions, telemet
       idleTimeoutMs: options.databaseIdleTimeoutMs,
       usesMax: options.databaseConnectionUses,
       waitTimeoutMs: options.databaseConnectTimeoutMs,
-      answerTimeoutMs: options.databaseStatementTimeoutMs + answerSlackMs,
+      answerTimeoutMs: options.databaseStatementTimeoutMs + (options.answerSlackMs ?? answerSlackMs),
     },
     {
       answered: (text, ms) => telemetry.queryFinished(nameOfStatement(text) ?? "unnamed", ms),
@@ -129,13 +136,18 @@ async function runAlone(url: string, options: PostgresOptions, text: string): Pr
   }
 }
 
-function replicaOf(replicaPool: Pool, pool: Pool, telemetry: DatabaseTelemetry): DrizzleClient {
+function replicaOf(
+  replicaPool: Pool,
+  pool: Pool,
+  aloneMs: number,
+  telemetry: DatabaseTelemetry,
+): DrizzleClient {
   const events = {
     passedOver: telemetry.replicaPassedOver,
     lost: telemetry.replicaLost,
     back: telemetry.replicaBack,
   };
-  return replicaClient(replicaPool, pool, events);
+  return replicaClient(replicaPool, pool, aloneMs, events);
 }
 
 async function requireUsable(orm: Drizzle, url: string): Promise<void> {

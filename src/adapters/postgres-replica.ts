@@ -9,14 +9,16 @@ interface ReplicaEvents {
   back(): void;
 }
 
-/** For how long a replica that did not answer is left alone. */
-const aloneMs = 5000;
-
 /**
  * Reads from the replica, and from the primary while the replica does not answer. Once it failed it is left
- * alone for some seconds; then one read tries it, and the others follow where that one succeeds.
+ * alone for `aloneMs` milliseconds; then one read tries it, and the others follow where that one succeeds.
  */
-export function replicaClient(replica: Pool, primary: Pool, events: ReplicaEvents): DrizzleClient {
+export function replicaClient(
+  replica: Pool,
+  primary: Pool,
+  aloneMs: number,
+  events: ReplicaEvents,
+): DrizzleClient {
   /** Until when it is left alone (`performance.now()`); null while it answers. */
   let aloneUntilMs: number | null = null;
   let probing = false;

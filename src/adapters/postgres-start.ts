@@ -7,8 +7,7 @@ export const oldestVersion = 15;
 /** Why a start on this database is not possible, in words; an error that is none of these comes back as it is. */
 export function startErrorOf(error: unknown, url: string): unknown {
   const { host, database, user } = partsOf(url);
-  const code = codeOf(error);
-  const message = (error as Error).message;
+  const { code, message } = rootOf(error);
   if (code === "28P01" || code === "28000") {
     return new StartError(
       `The PostgreSQL server at ${host} refuses the user "${user}": ${message}. Correct user and password in DATABASE_URL.`,
@@ -60,10 +59,9 @@ function partsOf(url: string) {
   };
 }
 
-function codeOf(error: unknown): unknown {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    const { code } = at as { code?: unknown };
-    if (code !== undefined) return code;
-  }
-  return undefined;
+/** Drizzle wraps what went wrong into an error that shows the statement. */
+function rootOf(error: unknown): Error & { code?: unknown } {
+  let at = error as Error;
+  while (at.cause instanceof Error) at = at.cause;
+  return at;
 }
