@@ -28,6 +28,7 @@ export function createForgetting(own: MemoryStore, signals: Signals): { store: S
   let telling: Promise<void> | undefined;
   let retry: ReturnType<typeof setTimeout> | undefined;
   let closed = false;
+  let deaf = false;
 
   signals.listen(
     "forget",
@@ -38,10 +39,11 @@ export function createForgetting(own: MemoryStore, signals: Signals): { store: S
     own.clear,
   );
 
-  /** False while what is kept may be old: then it is forgotten, too. */
+  /** False while what is kept may be old: then it is forgotten, too (once: that takes its time). */
   function heard(): boolean {
     const hears = signals.heard();
-    if (!hears) own.clear();
+    if (!hears && !deaf) own.clear();
+    deaf = !hears;
     return hears;
   }
 

@@ -25,7 +25,7 @@ interface CircuitOptions {
   timeoutMs: number;
   duties: Duties;
   events: Pick<CacheTelemetry, "commandEnded" | "circuitOpened" | "circuitClosed"> & {
-    /** Called before the first command on each connection. */
+    /** Called when a connection may be used, before its first command. */
     connected(): void;
   };
 }

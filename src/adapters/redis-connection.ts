@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { Cluster, Redis } from "ioredis";
 import { type RedisScripts, redisScripts } from "./redis-scripts.ts";
 
@@ -136,7 +137,9 @@ function parse(url: string) {
     ...(username && { username: decodeURIComponent(username) }),
     ...(password && { password: decodeURIComponent(password) }),
     db: Number(pathname.slice(1) || 0),
-    ...(protocol === "rediss:" && { tls: { servername: host, ...(ca && { ca: readFileSync(ca, "utf8") }) } }),
+    ...(protocol === "rediss:" && {
+      tls: { ...(isIP(host) === 0 && { servername: host }), ...(ca && { ca: readFileSync(ca, "utf8") }) },
+    }),
   };
 }
 
