@@ -58,7 +58,7 @@ export function createDeadlines(timeoutMs: number) {
   function watchFor(ms: number): void {
     watching = true;
     // An answer may have come while this process was too busy to read it: it is read before anyone is told.
-    setTimeout(() => setImmediate(rejectLate), Math.max(1, ms));
+    setTimeout(() => setImmediate(rejectLate), Math.max(1, ms)).unref();
   }
 
   function rejectLate(): void {
