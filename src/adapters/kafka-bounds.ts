@@ -14,6 +14,8 @@ export const kafkaBounds = {
   connectMs: 5000,
   /** For an answer; a fetch may take as long as it is told to wait, and this. */
   requestMs: 10_000,
+  /** A send that is not answered for so long means that Kafka cannot be used, though its retries still go on. */
+  slowSendMs: 5000,
   /** Between attempts to connect, or to start a consumer again; doubled from the first to the last. */
   backoffFirstMs: 250,
   backoffLastMs: 5000,

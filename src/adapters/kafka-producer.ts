@@ -28,9 +28,11 @@ export type LanePublisher = ReturnType<typeof createLanePublisher>;
  *
  * One at a time: kafkajs takes a sequence number back when a send fails, and gives it to whichever send comes next
  * (tulios/kafkajs#598). With two of a partition under way the brokers refuse the second, or take it for a
- * repetition of the first and drop it; and a retry would come after its successor. Sends of one lane
- * would wait for each other anyway: its idempotent producer locks the broker. A producer for each lane, so that no lane waits for
- * another's lock, which makes four in flight; kafkajs has no linger, so the waiting is done here.
+ * repetition of the first and drop it; and a retry would come after its successor. Nor would two be faster: an
+ * idempotent producer of kafkajs locks the broker for each send. That lock is also why each lane has a producer,
+ * so that none waits for another's. What arrives during a send goes out with the next one, so that
+ * sends grow with the load. kafkajs has no linger; the waiting is done here: 10 ms take 17 to 20 % of a core at 10,000
+ * events a second one by one, and 0 ms take 31 %.
  */
 export function createLanePublisher({
   kafka,
@@ -96,9 +98,14 @@ export function createLanePublisher({
   async function send(connected: Producer): Promise<void> {
     const messages = buffer.take(bounds.sendEvents, kafkaBatchMaxBytes);
     const startedMs = performance.now();
+    const slow = setTimeout(
+      () => faults.begin(part, new Error(`no answer for ${bounds.slowSendMs} ms`)),
+      bounds.slowSendMs,
+    );
     try {
       await connected.send({ topic, messages, compression, acks: -1 });
       failures = 0;
+      faults.end(part);
       telemetry.sent(lane, messages.length, performance.now() - startedMs);
     } catch (error) {
       // Whether the brokers have it is not known, so neither is the next sequence number: a new producer begins anew.
@@ -108,6 +115,7 @@ export function createLanePublisher({
       producer = undefined;
       void connected.disconnect().catch(() => {});
     } finally {
+      clearTimeout(slow);
       buffer.done();
     }
   }

@@ -142,11 +142,13 @@ test("a full buffer takes what it has room for, and says how much that was", asy
 test("while the buffer is full, publishing waits for room, and the order stays", async () => {
   await using world = kafkaWorld();
   const { log } = world.open({}, { bufferEvents: 500, roomWaitMs: 10_000 });
-  const events = many(5000);
-  const calls = Array.from({ length: 10 }, (_, call) =>
-    log.publishBuffered(events.slice(call * 500, call * 500 + 500)),
-  );
-  expect(await Promise.all(calls)).toEqual(calls.map(() => 500));
+  const events = many(20_000);
+  const calls: Promise<number>[] = [];
+  for (let at = 0; at < events.length; at += 100) {
+    calls.push(log.publishBuffered(events.slice(at, at + 100)));
+    await new Promise(setImmediate);
+  }
+  expect(await Promise.all(calls)).toEqual(calls.map(() => 100));
   const handled: NotificationEvent[] = [];
   await log.consume(async (batch) => void handled.push(...batch));
   await eventually(() => handled.length >= events.length);
