@@ -2,11 +2,14 @@
 import { Redis } from "ioredis";
 import { Kafka, logLevel } from "kafkajs";
 import { newId } from "../db/id.ts";
+import { workAroundKafkaJs } from "../src/adapters/kafka-workarounds.ts";
 import { testDatabase } from "./databases.ts";
 import { tempFolder } from "./temp-folder.ts";
 
 /** Nothing beside it; a database server; every server that it can use. */
 export const stacks = ["embedded", "PostgreSQL", "PostgreSQL, Redis and Kafka"] as const;
+
+workAroundKafkaJs();
 
 /** Those that several processes can share. */
 export const servers = stacks.filter((name) => name !== "embedded");

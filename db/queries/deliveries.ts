@@ -135,6 +135,26 @@ export const unclaimDeliveries = statement<{ notificationIds: string[]; channels
     where d.notification_id = t.notification_id and d.channel = t.channel and d.status = 'sending'`,
 );
 
+/**
+ * Gives back what was taken to be sent and not even begun, so that another process need not wait for the lease to run
+ * out. What somebody is sending by now is left to them.
+ */
+export const releaseWaiting = statement<{
+  notificationIds: string[];
+  channel: string;
+  first: string;
+  last: string;
+  now: string;
+}>(
+  "releaseWaiting",
+  sql`
+    update due set at = ${p("now")}::timestamptz, leased = false
+    from deliveries d
+    where due.notification_id = any(${p("notificationIds")}::uuid[]) and due.channel = ${p("channel")} and due.leased
+      and d.notification_id = due.notification_id and d.channel = due.channel
+      and d.notification_id between ${p("first")} and ${p("last")} and d.status in ('queued', 'retrying')`,
+);
+
 export interface OutcomeColumns {
   notificationIds: string[];
   channels: string[];

@@ -13,6 +13,8 @@ interface QueueOptions<Claimed> {
   /** Makes deliveries ours; gives those that still were to be had. */
   claim(ids: string[]): Promise<Claimed[]>;
   unclaim(claimed: Claimed[]): Promise<void>;
+  /** Gives back what was offered and never claimed. */
+  release(ids: string[]): Promise<void>;
   /** Settles once its outcome is recorded. */
   run(claimed: Claimed): Promise<void>;
   /** A lane that was full has room again. */
@@ -26,6 +28,13 @@ const laneCapacity = 10_000;
 /** How long the database is left alone after a claim that failed, in milliseconds. */
 const claimRetryMs = 1000;
 
+/** Ids that are given back at once. */
+const releaseMax = 2000;
+
+function* pagesOf(ids: string[]): Generator<string[]> {
+  for (let from = 0; from < ids.length; from += releaseMax) yield ids.slice(from, from + releaseMax);
+}
+
 /**
  * A channel's own queue: it sends with a bounded concurrency and claims what it is about to send, so that a
  * channel that hangs holds up nobody else, and what waits can still be cancelled. Within it the more urgent
@@ -35,6 +44,7 @@ export function createChannelQueue<Claimed>({
   concurrency,
   claim,
   unclaim,
+  release,
   run,
   onRoom,
   onError,
@@ -121,6 +131,8 @@ export function createChannelQueue<Claimed>({
     room: (priority) => (stopped ? 0 : laneCapacity - laneOf(priority).ids.size),
     async stop() {
       stopped = true;
+      const waiting = lanes.values().flatMap(({ ids }) => ids);
+      for (const ids of pagesOf([...unclaimable, ...waiting])) await release(ids).catch(onError);
       if (running > 0 || claiming !== null) {
         await new Promise<void>((resolve) => {
           onIdle = resolve;

@@ -1,5 +1,10 @@
 import { deliveryIdOf, idTimeMs, newId } from "../../db/id.ts";
-import { type ClaimedRow, claimDeliveries, unclaimDeliveries } from "../../db/queries/deliveries.ts";
+import {
+  type ClaimedRow,
+  claimDeliveries,
+  releaseWaiting,
+  unclaimDeliveries,
+} from "../../db/queries/deliveries.ts";
 import {
   addressOf,
   answerMaxChars,
@@ -61,6 +66,7 @@ export function createDeliver(needs: Needs): Deliver {
         concurrency,
         claim: (ids) => claim(needs, channel, ids),
         unclaim: (claimed) => unclaim(needs, channel, claimed),
+        release: (ids) => release(needs, channel, ids),
         run: (claimed) => sendOne(needs, claimed, cutOff.signal),
         onRoom: needs.onRoom,
         onError: (error) => needs.telemetry.failed("deliver", error, { channel }),
@@ -124,6 +130,17 @@ async function unclaim(
   await unclaimDeliveries(db.orm, {
     notificationIds: claimed.map(({ row }) => row.notification_id),
     channels: claimed.map(() => channel),
+    now: iso(clock.now()),
+  });
+}
+
+async function release({ db, clock }: Needs, channel: ExternalChannel, ids: string[]): Promise<void> {
+  const sorted = ids.toSorted();
+  await releaseWaiting(db.orm, {
+    notificationIds: sorted,
+    channel,
+    first: sorted[0] ?? "",
+    last: sorted.at(-1) ?? "",
     now: iso(clock.now()),
   });
 }

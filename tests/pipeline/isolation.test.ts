@@ -1,5 +1,6 @@
 /** A channel that hangs holds up nobody else, and what waits behind it is not lost to its sender. */
 import { expect, test } from "bun:test";
+import { eventually } from "../eventually.ts";
 import { stacks } from "../stacks.ts";
 import { createWorld } from "./world.ts";
 
@@ -51,5 +52,26 @@ test.each(stacks)(
     await world.sweep();
     expect(receivers.http.received).toHaveLength(3);
     expect((await client.call("POST", `/v1/notifications/${hanging}/cancel`)).status).toBe(409);
+  },
+);
+
+test.each(stacks)(
+  "on %s, what still waits behind a server that hangs when the process stops is sent by the next one at once",
+  async (stack) => {
+    await using world = await createWorld({ stack, env: { WEBHOOK_CONNECTIONS: "1" } });
+    const { client, receivers } = world;
+    receivers.http.answer = () => new Promise(() => {});
+    const to = { user_id: "ana", webhook_url: receivers.http.url };
+    const hello = { to, title: "Hello", body: "It works.", channels: ["webhook"] };
+    const ids = await Promise.all(Array.from({ length: 10 }, () => client.send(hello)));
+    await receivers.http.waitFor(1);
+    for (const id of ids)
+      await eventually(async () => (await client.notification(id)).status === "processing");
+
+    receivers.http.answer = () => new Response("ok");
+    await world.restart();
+
+    const cutOff = new Set([receivers.http.received[0]?.headers.get("webhook-id")?.slice(0, ids[0]?.length)]);
+    for (const id of ids) if (!cutOff.has(id)) await world.delivery(id, "webhook", "sent");
   },
 );
