@@ -85,7 +85,8 @@ export async function createApp(
     },
     wake() {
       work.wake();
-      void db.signals.send("wake", "");
+      // Best effort: who does not hear it sees it with the next round of its sweep.
+      db.signals.send("wake", "").catch(() => {});
     },
     async stop() {
       app.stopping = true;

@@ -9,7 +9,7 @@ export const cacheSettings = {
     default: null,
     unit: "URL",
     sentence:
-      "A Redis server (6.2 or newer), as redis://user:password@host:6379/0, or rediss:// for TLS; ?cluster=1 for a cluster.",
+      "A Redis server (6.2 or newer), as redis://user:password@host:6379/0, or rediss:// for TLS; ?cluster=1 for a cluster, ?ca=<path> for an authority of your own in PEM.",
     schema: redisUrl,
     secret: true,
   }),

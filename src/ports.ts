@@ -45,7 +45,10 @@ export type SignalKind = "forget" | "wake";
 
 /** Signals between processes that share a database. Best effort: who does not listen at that moment misses them. */
 export interface Signals {
-  /** Reaches every other process and, where each has its own connections, every other thread. */
+  /**
+   * Reaches every other process and, where each has its own connections, every other thread. Rejects where
+   * it could not be sent.
+   */
   send(kind: SignalKind, payload: string): Promise<void>;
   /** `onGap` is called whenever signals may have been missed: after a connection was lost and made again. */
   listen(kind: SignalKind, onSignal: (payload: string) => void, onGap: () => void): void;

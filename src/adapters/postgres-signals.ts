@@ -82,12 +82,8 @@ export function createPostgresSignals(
 
   return {
     async send(kind, payload) {
-      try {
-        for (const part of partsOf(payload)) {
-          await notify(orm, { channel: channelOf(kind), payload: origin + part });
-        }
-      } catch {
-        // Best effort: whoever did not hear it finds out by itself, later.
+      for (const part of partsOf(payload)) {
+        await notify(orm, { channel: channelOf(kind), payload: origin + part });
       }
     },
     listen(kind, onSignal, onGap) {
