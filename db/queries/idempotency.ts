@@ -1,4 +1,6 @@
 import { sql } from "drizzle-orm";
+import { batchInsert } from "../batch-insert.ts";
+import { idempotencyKeys } from "../schema.ts";
 import { statement } from "../statement.ts";
 
 const p = sql.placeholder;
@@ -8,7 +10,7 @@ const p = sql.placeholder;
  * transaction as their rows, so that neither is there without the other. Gives those that were free (or
  * older than their 24 hours); the rest belong to an earlier request.
  */
-export const claimIdempotencyKeys = statement<
+export const claimIdempotencyKeys = batchInsert<
   {
     projectIds: string[];
     keys: string[];
@@ -18,18 +20,20 @@ export const claimIdempotencyKeys = statement<
     expiredBefore: string;
   },
   { project_id: string; key: string }
->(
-  "claimIdempotencyKeys",
-  sql`
-    insert into idempotency_keys as i (project_id, key, request_hash, response, created_at)
-    select t.*, ${p("now")}::timestamptz
-    from unnest(${p("projectIds")}::uuid[], ${p("keys")}::text[], ${p("requestHashes")}::text[],
-      ${p("responses")}::text[]) as t
+>("claimIdempotencyKeys", idempotencyKeys, {
+  arrays: {
+    projectIds: idempotencyKeys.projectId,
+    keys: idempotencyKeys.key,
+    requestHashes: idempotencyKeys.requestHash,
+    responses: idempotencyKeys.response,
+  },
+  constants: [[idempotencyKeys.createdAt, sql`${p("now")}::timestamptz`]],
+  tail: sql`
     on conflict (project_id, key) do update
       set request_hash = excluded.request_hash, response = excluded.response, created_at = excluded.created_at
-      where i.created_at < ${p("expiredBefore")}::timestamptz
+      where idempotency_keys.created_at < ${p("expiredBefore")}::timestamptz
     returning project_id, key`,
-);
+});
 
 export const findIdempotencyKey = statement<
   { projectId: string; key: string; expiredBefore: string },

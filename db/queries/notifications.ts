@@ -1,4 +1,5 @@
 import { and, eq, type SQL, sql } from "drizzle-orm";
+import { unnested } from "../batch-insert.ts";
 import { idFloor } from "../id.ts";
 import { type Page, paged, pageOf, paramsOf } from "../page.ts";
 import { notifications } from "../schema.ts";
@@ -27,17 +28,28 @@ export interface NotificationColumns {
   expiresAt: (string | null)[];
 }
 
-/** `batchInsert` of the guide for notifications; a scheduled one gets its row in `due` along with it. */
+/**
+ * `batchInsert` of the guide for notifications, by a statement that does two things: a scheduled one gets its
+ * row in `due` along with it.
+ */
 export const insertNotifications = statement<NotificationColumns & Record<string, unknown>>(
   "insertNotifications",
   sql`
     with given as (
-      select * from unnest(
-        ${p("ids")}::uuid[], ${p("projectIds")}::uuid[], ${p("userIds")}::text[], ${p("priorities")}::text[],
-        ${p("statuses")}::text[], ${p("channels")}::text[], ${p("titles")}::text[], ${p("bodies")}::text[],
-        ${p("data")}::text[], ${p("metadata")}::text[], ${p("sendAt")}::timestamptz[],
-        ${p("expiresAt")}::timestamptz[]
-      ) as t (id, project_id, user_id, priority, status, channels, title, body, data, metadata, send_at, expires_at)
+      select * from ${unnested({
+        ids: notifications.id,
+        projectIds: notifications.projectId,
+        userIds: notifications.userId,
+        priorities: notifications.priority,
+        statuses: notifications.status,
+        channels: notifications.channels,
+        titles: notifications.title,
+        bodies: notifications.body,
+        data: notifications.data,
+        metadata: notifications.metadata,
+        sendAt: notifications.sendAt,
+        expiresAt: notifications.expiresAt,
+      })}
     ), scheduled as (
       insert into due (notification_id, channel, priority, at, leased)
       select id, '', priority, send_at, false from given where status = 'scheduled'

@@ -1,4 +1,5 @@
 import { and, eq, sql } from "drizzle-orm";
+import { batchInsert, unnested } from "../batch-insert.ts";
 import { users } from "../schema.ts";
 import { type Drizzle, prepared, statement } from "../statement.ts";
 
@@ -18,13 +19,18 @@ export interface ProfileColumns {
   now: string;
 }
 
-const given = sql`
-  select t.* from unnest(${p("projectIds")}::uuid[], ${p("ids")}::text[], ${p("emails")}::text[],
-    ${p("phones")}::text[], ${p("webhookUrls")}::text[], ${p("names")}::text[], ${p("locales")}::text[],
-    ${p("timezones")}::text[]) as t (project_id, id, email, phone, webhook_url, name, locale, timezone)
-  order by t.project_id, t.id`;
+const profile = {
+  projectIds: users.projectId,
+  ids: users.id,
+  emails: users.email,
+  phones: users.phone,
+  webhookUrls: users.webhookUrl,
+  names: users.name,
+  locales: users.locale,
+  timezones: users.timezone,
+};
 
-const columns = sql.raw("project_id, id, email, phone, webhook_url, name, locale, timezone");
+const now = sql`${p("now")}::timestamptz`;
 
 /**
  * The profiles that came inline with notifications: a field that was not given keeps its value. A profile that says nothing new
@@ -36,9 +42,12 @@ export const mergeUsers = statement<
 >(
   "mergeUsers",
   sql`
-    with given as (${given}), written as (
-      insert into users as u (${columns}, created_at, updated_at)
-      select given.*, ${p("now")}::timestamptz, ${p("now")}::timestamptz from given
+    with given as (
+      select t.* from ${unnested(profile)} order by t.project_id, t.id
+    ), written as (
+      insert into users as u
+        (project_id, id, email, phone, webhook_url, name, locale, timezone, created_at, updated_at)
+      select given.*, ${now}, ${now} from given
       on conflict (project_id, id) do update set
         email = coalesce(excluded.email, u.email), phone = coalesce(excluded.phone, u.phone),
         webhook_url = coalesce(excluded.webhook_url, u.webhook_url), name = coalesce(excluded.name, u.name),
@@ -51,7 +60,7 @@ export const mergeUsers = statement<
       returning project_id, id
     )
     select given.project_id, given.id, written.id is not null as changed,
-      (extract(epoch from case when written.id is null then known.updated_at else ${p("now")}::timestamptz end)
+      (extract(epoch from case when written.id is null then known.updated_at else ${now} end)
         * 1000)::float8 as changed_at
     from given
     left join written on written.project_id = given.project_id and written.id = given.id
@@ -59,16 +68,18 @@ export const mergeUsers = statement<
 );
 
 /** A profile as a whole: a field that was not given is emptied. */
-export const replaceUsers = statement<ProfileColumns & Record<string, unknown>>(
-  "replaceUsers",
-  sql`
-    insert into users as u (${columns}, created_at, updated_at)
-    select given.*, ${p("now")}::timestamptz, ${p("now")}::timestamptz from (${given}) given
+export const replaceUsers = batchInsert<ProfileColumns & Record<string, unknown>>("replaceUsers", users, {
+  arrays: profile,
+  constants: [
+    [users.createdAt, now],
+    [users.updatedAt, now],
+  ],
+  tail: sql`
     on conflict (project_id, id) do update set
       email = excluded.email, phone = excluded.phone, webhook_url = excluded.webhook_url,
       name = excluded.name, locale = excluded.locale, timezone = excluded.timezone,
       updated_at = excluded.updated_at`,
-);
+});
 
 const getUserById = prepared("getUserById", (db) =>
   db
