@@ -32,7 +32,43 @@ export async function applyOutside(db: Drizzle, text: string): Promise<void> {
   }
 }
 
-const run = (db: Drizzle, command: string) => db.execute(sql.raw(unbounded + command));
+/** What is built concurrently locks nobody out, and takes its time. */
+async function run(db: Drizzle, command: string): Promise<void> {
+  const [, index] = /^create index if not exists (\w+)/.exec(command) ?? [];
+  // Even to find that there is nothing to do, the command would lock the table.
+  if (index !== undefined && (await exists(db, index))) return;
+  if (/\bconcurrently\b/.test(command)) await db.execute(sql.raw(unbounded + command));
+  else await briefly(db, command);
+}
+
+async function exists(db: Drizzle, name: string): Promise<boolean> {
+  const [row] = rowsOf<{ exists: boolean }>(
+    await db.execute(sql`select to_regclass(${name}) is not null as "exists"`),
+  );
+  return row?.exists === true;
+}
+
+const lockTriesMax = 120;
+/** While a command waits for its lock, everyone who writes waits behind it; then it stands back for as long. */
+const lockWaitMs = 500;
+const lockNotAvailable = "55P03";
+
+/** Locks the table for a moment. A transaction that has written to it may be in the way: it is not waited for. */
+async function briefly(db: Drizzle, command: string): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await db.transaction(async (tx) => {
+        await tx.execute(sql.raw(`set local lock_timeout = ${lockWaitMs}`));
+        await tx.execute(sql.raw(command));
+      });
+      return;
+    } catch (error) {
+      const state = ((error as Error).cause as { code?: string } | undefined)?.code;
+      if (state !== lockNotAvailable || tries === lockTriesMax) throw error;
+      await Bun.sleep(lockWaitMs);
+    }
+  }
+}
 
 /** A partition that is made meanwhile gets its index from its parent. */
 async function partitionsWithout(db: Drizzle, table: string, index: string): Promise<string[]> {
