@@ -1,4 +1,4 @@
-/** What the event log on Kafka takes at most: memory, time, attempts. What an operator may want to change is a setting. */
+/** What the event log on Kafka takes at most: memory, time, attempts. What an operator may change is a setting. */
 export const kafkaBounds = {
   /** Of a lane, waiting and being sent. 20,000 events are what a second of full speed brings. */
   bufferEvents: 20_000,
@@ -7,7 +7,7 @@ export const kafkaBounds = {
   roomWaitMs: 250,
   /** Events of one send. */
   sendEvents: 4000,
-  /** How often kafkajs repeats a send or a step of a consumer: 3 s altogether, about what a broker's restart takes. */
+  /** How often kafkajs repeats a send or a step of a consumer: 3 s altogether, what a broker's restart takes. */
   retries: 5,
   retryInitialMs: 100,
   retryMaxMs: 1000,
@@ -32,7 +32,7 @@ export const kafkaBounds = {
   batchEventsContested: 100,
   /** How long after its last work a lane counts as having some. */
   contestedMs: 1000,
-  /** How long a batch gives way to more urgent lanes at most: these may be stuck, and no lane waits behind another. */
+  /** How long a batch gives way to more urgent lanes at most: they may be stuck, and no lane waits for another. */
   giveWayMs: 50,
   /** A consumer without any sign of life for so long is started again. */
   stallMs: 45_000,

@@ -10,7 +10,7 @@ export interface BufferedMessage {
 /** What Kafka adds to a record, at most. */
 const recordOverheadBytes = 32;
 
-/** A lane's events on their way out, in order, bounded by number and bytes; what is being sent counts until it is done. */
+/** A lane's events on their way out, in order, bounded by number and bytes; what is being sent counts as well. */
 export class LaneBuffer {
   readonly #waiting: (BufferedMessage & { bytes: number; since: number })[] = [];
   #head = 0;

@@ -24,8 +24,8 @@ export function registerCodecs(): void {
 }
 
 /**
- * Level 1: the fastest is small enough (a thousand events: 225 KB → 17 KB). On this thread: 97 µs for these, 146 µs by
- * way of another thread; 3 µs and 33 µs for one event.
+ * Level 1: the fastest is small enough (a thousand events: 225 KB → 17 KB). It takes 97 µs for these on this
+ * thread and 146 µs by way of another; 3 µs and 33 µs for one event.
  */
 const zstdCodec: KafkaCodec = {
   compress: async ({ buffer }) => Bun.zstdCompressSync(buffer, { level: 1 }),

@@ -1,4 +1,4 @@
-import type { Consumer, ConsumerCrashEvent, Kafka } from "kafkajs";
+import type { Consumer, ConsumerCrashEvent, EachBatchHandler, EachBatchPayload, Kafka } from "kafkajs";
 import type { BatchParts, Membership } from "./kafka-batch.ts";
 import { handlePartition } from "./kafka-batch.ts";
 import type { KafkaSettings } from "./kafka-client.ts";
@@ -48,38 +48,44 @@ export function createLaneConsumer(parts: LaneConsumerParts) {
     });
 
   /** Runs one consumer until it ends, stands still or is closed. @throws why it ended, unless it was closed */
-  async function runOne(onJoined: () => void): Promise<void> {
+  async function runOne(onFirstJoin: () => void): Promise<void> {
     const consumer = create();
-    const life = watch(consumer, onJoined);
+    const life = watch(consumer, onFirstJoin);
     try {
-      await consumer.connect();
-      await consumer.subscribe({ topics: [topic], fromBeginning: true });
-      await consumer.run({
-        autoCommit: false, // Would commit after every batch; the two bounds below count nevertheless.
-        autoCommitInterval: settings.kafkaCommitIntervalMs,
-        autoCommitThreshold: settings.kafkaCommitThreshold,
-        eachBatchAutoResolve: false,
-        partitionsConsumedConcurrently: settings.kafkaPartitionsConcurrent,
-        eachBatch: life.eachBatch,
-      });
+      await Promise.race([begin(consumer, life.eachBatch), life.ended]);
       await Promise.race([life.ended, closed]);
     } finally {
       await life.end();
     }
   }
 
+  async function begin(consumer: Consumer, eachBatch: EachBatchHandler): Promise<void> {
+    await consumer.connect();
+    await consumer.subscribe({ topics: [topic], fromBeginning: true });
+    await consumer.run({
+      autoCommit: false, // Would commit after every batch; the two bounds below count nevertheless.
+      autoCommitInterval: settings.kafkaCommitIntervalMs,
+      autoCommitThreshold: settings.kafkaCommitThreshold,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: settings.kafkaPartitionsConcurrent,
+      eachBatch,
+    });
+  }
+
   /** Sees to one consumer: its membership, its commits, whether it lives. */
-  function watch(consumer: Consumer, onJoined: () => void) {
+  function watch(consumer: Consumer, onFirstJoin: () => void) {
     const { promise: ended, reject } = Promise.withResolvers<never>();
     ended.catch(() => {}); // Nobody listens any more where it ends after it was given up.
     const commits = createIdleCommits(consumer, topic, bounds);
     const underWay = new Set<Promise<void>>();
+    const over = new AbortController();
     let membership = join();
+    let joins = 0;
     let lastSignMs = performance.now();
 
     function join(): Membership {
       const expelled = new AbortController();
-      return { expelled, stop: AbortSignal.any([expelled.signal, closing.signal]) };
+      return { expelled, stop: AbortSignal.any([expelled.signal, over.signal, closing.signal]) };
     }
 
     const alive = () => {
@@ -95,7 +101,8 @@ export function createLaneConsumer(parts: LaneConsumerParts) {
       lags.assigned(partitions);
       telemetry.rebalanced(lane, partitions.length);
       faults.end(part);
-      onJoined();
+      joins += 1;
+      if (joins === 1) onFirstJoin();
     });
     consumer.on(COMMIT_OFFSETS, ({ payload }) => commits.committed(payload.topics));
     consumer.on(CRASH, ({ payload }: ConsumerCrashEvent) => reject(payload.error));
@@ -108,7 +115,7 @@ export function createLaneConsumer(parts: LaneConsumerParts) {
     return {
       ended,
 
-      async eachBatch(payload: Parameters<typeof handlePartition>[1]): Promise<void> {
+      async eachBatch(payload: EachBatchPayload): Promise<void> {
         const resolveOffset = (offset: string) => {
           payload.resolveOffset(offset);
           commits.resolved(payload.batch.partition, offset);
@@ -126,7 +133,7 @@ export function createLaneConsumer(parts: LaneConsumerParts) {
       /** Ends the consumer: no batch is handed out by it afterwards, so that another may take over. */
       async end(): Promise<void> {
         clearInterval(stallCheck);
-        membership.expelled.abort(new Error("the consumer ends"));
+        over.abort();
         await Promise.allSettled(underWay);
         await settledWithin(bounds.disconnectMs, commits.commitNow());
         commits.forget();

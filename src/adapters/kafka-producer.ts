@@ -30,9 +30,9 @@ export type LanePublisher = ReturnType<typeof createLanePublisher>;
  * (tulios/kafkajs#598). With two of a partition under way the brokers refuse the second, or take it for a
  * repetition of the first and drop it; and a retry would come after its successor. Nor would two be faster: an
  * idempotent producer of kafkajs locks the broker for each send. That lock is also why each lane has a producer,
- * so that none waits for another's. What arrives during a send goes out with the next one, so that
- * sends grow with the load. kafkajs has no linger; the waiting is done here: 10 ms take 17 to 20 % of a core at 10,000
- * events a second one by one, and 0 ms take 31 %.
+ * so that none waits for another's. What arrives during a send goes out with the next one, so that sends grow with
+ * the load. kafkajs has no linger, so the waiting is done here: at 10,000 events a second, published one by one,
+ * 10 ms of it take 17 to 20 % of a core, and 0 ms take 31 %.
  */
 export function createLanePublisher({
   kafka,

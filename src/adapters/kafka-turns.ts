@@ -56,9 +56,9 @@ export function createTurns(bounds: KafkaBounds) {
 
 /**
  * What one fetch of a lane brings of a partition. kafkajs decodes a whole answer without a pause, in which no other
- * lane is served, and a megabyte compressed by zstd holds 60,000 events. Measured on a busy machine: six
- * partitions at 256 KB each held the thread for up to 330 ms, at 32 KB for 60 ms, and the rate was no lower. So a lane takes
- * a part of the setting, and the less urgent, the smaller.
+ * lane is served, and a megabyte compressed by zstd holds 60,000 events. Measured on a busy machine: six partitions
+ * at 256 KB each held the thread for up to 330 ms, at 32 KB for 60 ms, and the rate was no lower. So a lane takes a
+ * part of the setting, and the less urgent it is, the smaller a part.
  */
 export function fetchBytesOf(lane: Priority, fetchBytes: number): number {
   const divisor = { critical: 8, high: 16, normal: 16, low: 32 }[lane];
