@@ -184,8 +184,8 @@ export interface Archive {
   /** Keeps a batch; what is kept already is replaced. Resolves once all of it is durable. */
   store(batch: ArchivedNotification[]): Promise<void>;
   get(where: { projectId: string; id: string }): Promise<ArchivedNotification | null>;
-  /** Empties what is personal of a user's notifications, and gives how many there were. */
-  erase(where: { projectId: string; userId: string }): Promise<number>;
+  /** Empties what is personal of a user's notifications, and gives the ids of those where there was something. */
+  erase(where: { projectId: string; userId: string }): Promise<string[]>;
   /** Drops up to `max` that were to be sent before this time, oldest first; gives how many. */
   drop(where: { beforeMs: number; max: number }): Promise<number>;
   close(): Promise<void>;

@@ -1,4 +1,4 @@
-import { type Collection, MongoClient } from "mongodb";
+import { type Collection, MongoClient, MongoError, MongoTopologyClosedError } from "mongodb";
 import { idTimeMs } from "../../db/id.ts";
 import { type Archive, type ArchivedNotification, ArchiveUnavailable } from "../ports.ts";
 import type { ArchiveOperation, ArchiveTelemetry } from "../telemetry-archive.ts";
@@ -16,6 +16,9 @@ interface MongoArchiveOptions {
 const serverSelectionTimeoutMs = 3000;
 const poolWaitTimeoutMs = 5000;
 const answerTimeoutMs = 10_000;
+
+/** Notifications that one statement empties. */
+const erasedAtOnceMax = 1000;
 
 /** One document a notification. Its times are dates, its ids texts, as in the database's rows. */
 type Stored = Omit<ArchivedNotification, "notification"> & {
@@ -35,15 +38,29 @@ type Stored = Omit<ArchivedNotification, "notification"> & {
 export function createMongoArchive(options: MongoArchiveOptions): Archive {
   let opening: Promise<{ client: MongoClient; stored: Collection<Stored> }> | null = null;
 
+  /**
+   * A client whose first connection failed stays closed for ever (driver 6.22), and one whose connection was cut may
+   * never find its server again (seen on Bun 1.4.4: each attempt ends with EPIPE). So none is used again that found
+   * no server: the next call makes another.
+   */
+  function forget(opened: NonNullable<typeof opening>): void {
+    if (opening !== opened) return;
+    opening = null;
+    const close = async () => (await opened).client.close();
+    close().catch(() => {}); // It has no connection that could be lost by this.
+  }
+
   async function ask<T>(operation: ArchiveOperation, work: (stored: Collection<Stored>) => Promise<T>) {
+    opening ??= open(options);
+    const opened = opening;
     try {
-      opening ??= open(options).catch((error) => {
-        // A client whose first connection failed stays closed for ever (driver 6.22): the next call makes another.
-        opening = null;
+      const { stored } = await opened.catch((error) => {
+        forget(opened);
         throw error;
       });
-      return await work((await opening).stored);
+      return await work(stored);
     } catch (error) {
+      if (foundNoServer(error)) forget(opened);
       options.telemetry.refused(operation, error);
       throw new ArchiveUnavailable(`the archive failed to ${operation}`, { cause: error });
     }
@@ -69,11 +86,20 @@ export function createMongoArchive(options: MongoArchiveOptions): Archive {
     erase: ({ projectId, userId }) =>
       ask("erase", async (stored) => {
         const emptied = { title: "", body: "", data: null, metadata: null };
-        const { matchedCount } = await stored.updateMany(
-          { projectId, userId, "notification.title": { $ne: "" } },
-          { $set: { ...under("notification", emptied), "attempts.$[].answer": "" } },
-        );
-        return matchedCount;
+        const erased: string[] = [];
+        for (;;) {
+          const found = await stored
+            .find({ projectId, userId, "notification.title": { $ne: "" } }, { projection: { _id: 1 } })
+            .limit(erasedAtOnceMax)
+            .toArray();
+          if (found.length === 0) return erased;
+          const ids = found.map(({ _id }) => _id);
+          await stored.updateMany(
+            { _id: { $in: ids } },
+            { $set: { ...under("notification", emptied), "attempts.$[].answer": "" } },
+          );
+          erased.push(...ids);
+        }
       }),
     drop: ({ beforeMs, max }) =>
       ask("drop", async (stored) => {
@@ -92,6 +118,10 @@ export function createMongoArchive(options: MongoArchiveOptions): Archive {
     },
   };
 }
+
+/** The error of a search for a server tells what was seen of them (`reason`), in a bulk's error as well. */
+const foundNoServer = (error: unknown) =>
+  error instanceof MongoTopologyClosedError || (error instanceof MongoError && "reason" in error);
 
 const under = (field: string, values: Record<string, unknown>) =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [`${field}.${name}`, value]));

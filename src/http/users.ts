@@ -109,8 +109,15 @@ const erase = operation({
   },
 });
 
-const eraseArchived = (app: App, { projectId, id }: { projectId: string; id: string }) =>
-  fromArchive(app, 0, (archive) => archive.erase({ projectId, userId: id }));
+/** Gives how many there were. */
+async function eraseArchived(
+  app: App,
+  { projectId, id }: { projectId: string; id: string },
+): Promise<number> {
+  const ids = await fromArchive(app, [], (archive) => archive.erase({ projectId, userId: id }));
+  await forgetDetails(app, projectId, ids);
+  return ids.length;
+}
 
 const noId = "00000000-0000-0000-0000-000000000000";
 
