@@ -28,8 +28,13 @@ export class NewerSchemaError extends Error {
 
 /** The version the database is at; 0 where nothing was migrated yet. */
 export async function schemaVersion(db: Drizzle): Promise<number> {
+  // By a scan, not by to_regclass: that asks the connection's own cache of names, which knows nothing yet of what
+  // another process committed while this one waited for the lock.
   const [known] = rowsOf<{ exists: boolean }>(
-    await db.execute(sql`select to_regclass('schema_migrations') is not null as "exists"`),
+    await db.execute(sql`
+      select exists (
+        select from pg_class where relname = 'schema_migrations' and pg_table_is_visible(oid)
+      ) as "exists"`),
   );
   if (!known?.exists) return 0;
   const [newest] = rowsOf<{ version: number }>(

@@ -48,14 +48,13 @@ async function makePartition(
     `create table if not exists ${table}_${suffixOf(startMs)} partition of ${table}
      for values from ('${first}') to ('${end}') with (fillfactor = ${fillfactor})`,
   );
-  const [found] = rowsOf<{ strays: boolean }>(
-    await db.execute(sql`select exists (select ${ofThatDay}) as strays`),
-  );
-  if (!found?.strays) {
-    await db.execute(make);
-    return;
-  }
   await db.transaction(async (tx) => {
+    // One process at a time: "if not exists" does not see what another is making at this moment.
+    await tx.execute(sql`select pg_advisory_xact_lock(hashtext('carillon.partitions'))`);
+    const [found] = rowsOf<{ strays: boolean }>(
+      await tx.execute(sql`select exists (select ${ofThatDay}) as strays`),
+    );
+    if (!found?.strays) return void (await tx.execute(make));
     await tx.execute(sql`create temp table strays on commit drop as select * ${ofThatDay}`);
     await tx.execute(sql`delete ${ofThatDay}`);
     await tx.execute(make);
