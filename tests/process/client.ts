@@ -28,9 +28,14 @@ export interface NotificationDetail extends ListedNotification {
 }
 
 export interface Client {
-  call<Data>(method: string, path: string, body?: unknown): Promise<Answer<Data>>;
-  /** Every row of a list, page by page. */
-  all<Row>(path: string): Promise<Row[]>;
+  call<Data>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Answer<Data>>;
+  /** Every row of a list, page by page, up to the first one that is not wanted. */
+  all<Row>(path: string, isWanted?: (row: Row) => boolean): Promise<Row[]>;
   /** Sends one notification, which must be taken, and gives its id. */
   send(notification: object): Promise<string>;
   notification(id: string): Promise<NotificationDetail>;
@@ -52,16 +57,20 @@ export function createClient({
   key: string;
   fetchRequest?: Fetch;
 }): Client {
-  async function request(method: string, path: string, body?: unknown) {
+  async function request(method: string, path: string, body?: unknown, more: Record<string, string> = {}) {
     const response = await fetchRequest(
       new Request(url + path, {
         method,
-        headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+        headers: { authorization: `Bearer ${key}`, "content-type": "application/json", ...more },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       }),
     );
-    const { status, headers } = response;
-    return { status, headers, json: (await response.json()) as { data?: unknown; next?: string | null } };
+    const { status } = response;
+    return {
+      status,
+      headers: response.headers,
+      json: (await response.json()) as { data?: unknown; next?: string | null },
+    };
   }
 
   async function taken<Data>(method: string, path: string, body?: unknown): Promise<Data> {
@@ -71,19 +80,20 @@ export function createClient({
   }
 
   return {
-    async call<Data>(method: string, path: string, body?: unknown) {
-      const { status, headers, json } = await request(method, path, body);
+    async call<Data>(method: string, path: string, body?: unknown, more?: Record<string, string>) {
+      const { status, headers, json } = await request(method, path, body, more);
       return { status, headers, data: (json.data ?? json) as Data };
     },
-    async all<Row>(path: string) {
+    async all<Row>(path: string, isWanted: (row: Row) => boolean = () => true) {
       const rows: Row[] = [];
       const separator = path.includes("?") ? "&" : "?";
       for (let after: string | null = ""; after !== null; ) {
         const page = `${path}${separator}limit=${pageRows}${after && `&after=${after}`}`;
         const { status, json } = await request("GET", page);
         if (status !== 200) throw new Error(`GET ${page} answered ${status}: ${JSON.stringify(json)}`);
-        rows.push(...(json.data as Row[]));
-        after = json.next ?? null;
+        const wanted = (json.data as Row[]).filter(isWanted);
+        rows.push(...wanted);
+        after = wanted.length < (json.data as Row[]).length ? null : (json.next ?? null);
       }
       return rows;
     },

@@ -6,6 +6,7 @@ import { openStack, stacks } from "../stacks.ts";
 import { tempFolder } from "../temp-folder.ts";
 import { createClient, type ListedDelivery, type ListedNotification, nothingOpen } from "./client.ts";
 import { newLedger, startLoad } from "./load.ts";
+import { seededRandom } from "./random.ts";
 import { arrivals, duplicatesIn, startReceivers } from "./receivers.ts";
 
 const rounds = Number(process.env.CRASH_ROUNDS ?? 6);
@@ -119,14 +120,3 @@ test.each(stacks)(
   },
   60_000 + rounds * 10_000,
 );
-
-/** Mulberry32: numbers in [0, 1) that a seed repeats. */
-function seededRandom(start: number): () => number {
-  let state = start >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

@@ -1,0 +1,88 @@
+/** PostgreSQL that is restarted, that cuts connections, that stands still. */
+import { onServer } from "../databases.ts";
+import type { Fault } from "./fault.ts";
+import { serverOf } from "./stack.ts";
+
+const exitMaxMs = 10_000;
+/** Between two rounds of cutting every connection. */
+const terminateEveryMs = 500;
+/** What a request may take while the database is silent: its answer is 202 or 503, and it comes. */
+const silentAnswerMaxMs = 12_000;
+
+const restart: Fault = {
+  name: "PostgreSQL restarted",
+  stacks: ["postgres", "all"],
+  recoverMaxMs: 8000,
+  answerMaxMs: 10_000,
+  async inject({ stack, seats }) {
+    await serverOf(stack, "postgres").restart();
+    return { interrupted: seats.length };
+  },
+};
+
+const killed: Fault = {
+  name: "PostgreSQL killed and restarted",
+  stacks: ["postgres"],
+  recoverMaxMs: 8000,
+  answerMaxMs: 10_000,
+  async inject({ stack, seats }) {
+    const postgres = serverOf(stack, "postgres");
+    await postgres.kill();
+    await postgres.restart();
+    return { interrupted: seats.length };
+  },
+};
+
+const terminated: Fault = {
+  name: "every connection to PostgreSQL cut, again and again",
+  stacks: ["postgres", "all"],
+  recoverMaxMs: 5000,
+  answerMaxMs: 10_000,
+  async inject({ stack, form }) {
+    const { url } = serverOf(stack, "postgres");
+    for (let round = 0; round < form.rounds; round++) {
+      await onServer(
+        url,
+        (sql) =>
+          sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'carillon'`,
+      );
+      await Bun.sleep(terminateEveryMs);
+    }
+    return { interrupted: 0 };
+  },
+};
+
+const paused: Fault = {
+  name: "PostgreSQL stopped by SIGSTOP",
+  stacks: ["postgres", "all"],
+  recoverMaxMs: 8000,
+  answerMaxMs: silentAnswerMaxMs,
+  async inject({ stack, seats, form }) {
+    const postgres = serverOf(stack, "postgres");
+    postgres.pause();
+    await Bun.sleep(form.pauseMs);
+    postgres.resume();
+    return { interrupted: seats.length };
+  },
+};
+
+/** SIGTERM comes while the database is silent: the process ends in time, and its successor finishes its work. */
+const stopWhilePaused: Fault = {
+  name: "SIGTERM while PostgreSQL is stopped",
+  stacks: ["postgres", "all"],
+  recoverMaxMs: 30_000,
+  answerMaxMs: silentAnswerMaxMs,
+  async inject({ stack, seats }) {
+    const postgres = serverOf(stack, "postgres");
+    postgres.pause();
+    const ends = await Promise.all(seats.map((seat) => seat.stop())).finally(() => postgres.resume());
+    await Promise.all(seats.map((seat) => seat.start()));
+    const late = ends.filter(({ exitMs }) => exitMs > exitMaxMs);
+    return {
+      interrupted: seats.length,
+      violations: late.map(({ exitMs }) => `a process ended ${Math.round(exitMs)} ms after SIGTERM`),
+    };
+  },
+};
+
+export const postgresFaults = [restart, killed, terminated, paused, stopWhilePaused];

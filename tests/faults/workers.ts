@@ -1,0 +1,29 @@
+/** A worker that ends in the middle of its work: the process starts another one. */
+import { join } from "node:path";
+import { eventually } from "../eventually.ts";
+import type { Fault } from "./fault.ts";
+
+const mortalWorkers = [process.execPath, join(import.meta.dir, "mortal-workers.ts"), "serve"];
+
+const endAfterMaxMs = 500;
+
+export const workerEnds: Fault = {
+  name: "a worker ends in the middle of a batch",
+  stacks: ["all"],
+  // Its consumers leave the group only when their session of 10 s is over.
+  recoverMaxMs: 30_000,
+  answerMaxMs: 5000,
+  async inject({ seats: [seat], form, random, ledger, hasArrived }) {
+    await seat.stop();
+    await seat.start(mortalWorkers);
+    for (let round = 0; round < form.seeds; round++) {
+      const startedMs = performance.now();
+      const delivers = () =>
+        [...ledger.promisedAtMs].some(([id, atMs]) => atMs > startedMs && hasArrived(id));
+      await eventually(delivers, { timeoutMs: 30_000, intervalMs: 50 });
+      await Bun.sleep(random() * endAfterMaxMs);
+      seat.service?.kill("SIGUSR2");
+    }
+    return { interrupted: form.seeds };
+  },
+};
