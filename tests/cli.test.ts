@@ -7,6 +7,7 @@ import packageJson from "../package.json" with { type: "json" };
 import { settingsTable } from "../src/cli-settings.ts";
 import { settings } from "../src/config.ts";
 import { startHttpSink, startSmtpSink, startTcpSink } from "./channels/sinks.ts";
+import { testDatabase } from "./databases.ts";
 import { eventually } from "./eventually.ts";
 import { newAdminKey, type Service, startService } from "./process.ts";
 import { tempFolder } from "./temp-folder.ts";
@@ -55,7 +56,7 @@ test("the help names every command, setting and exit code", async () => {
     expect(stdout).toContain(name);
     expect(stdout).toContain(sentence);
   }
-  for (const command of ["serve", "dev", "migrate", "doctor", "keys", "send", "settings"]) {
+  for (const command of ["serve", "dev", "migrate", "doctor", "explain", "keys", "send", "settings"]) {
     expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
   }
   expect(stdout).toContain("Exit codes:");
@@ -134,6 +135,31 @@ test("migrate says what it applied, and then that nothing is left", async () => 
   expect(first.stdout).toMatch(/up to date at version \d+: applied 1\b/);
   const second = await carillon(["migrate"], { cwd: folder.path });
   expect(second.stdout).toMatch(/up to date at version \d+: nothing to apply/);
+});
+
+test("explain lists the queries, shows the plan of one, and knows which one was meant", async () => {
+  await using folder = tempFolder();
+  await using own = await testDatabase();
+  const names = (await carillon(["explain"])).stdout.trim().split("\n");
+  expect(names).toContain("getNotificationById");
+  expect(names).toContain("listInboxOlder");
+
+  for (const env of [{ DATA_DIR: folder.path }, { DATA_DIR: folder.path, DATABASE_URL: own.url }]) {
+    const plan = await carillon(["explain", "getUserById"], { env });
+    expect(plan.code).toBe(0);
+    expect(plan.stdout).toContain("Index Scan using users_pkey on users");
+  }
+  const analyzed = await carillon(["explain", "countInbox", "--analyze"], { env: { DATABASE_URL: own.url } });
+  expect(analyzed.stdout).toMatch(/actual time=.*Execution Time: /s);
+
+  const unknown = await carillon(["explain", "countInbx"]);
+  expect(unknown.code).toBe(1);
+  expectWords(unknown);
+  expect(unknown.stderr).toContain("Did you mean countInbox?");
+  const writes = await carillon(["explain", "insertPlans", "--analyze"], { env: { DATABASE_URL: own.url } });
+  expect(writes.code).toBe(1);
+  expectWords(writes);
+  expect(writes.stderr).toContain("without --analyze only");
 });
 
 test("a key that was made works with the service on the same folder, until it is revoked", async () => {

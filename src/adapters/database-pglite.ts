@@ -7,12 +7,14 @@ import type { SQL } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/pglite";
 import { cursorQuery } from "../../db/cursor.ts";
 import { checkpointBeyond, vacuum } from "../../db/maintenance.ts";
+import { nameOfStatement } from "../../db/statement.ts";
 import { transaction } from "../../db/transaction.ts";
 import preparedFolder from "../../node_modules/@electric-sql/pglite-prepopulatedfs/dist/prepopulatedfs.tgz" with {
   type: "file",
 };
 import { StartError } from "../errors.ts";
 import type { Database } from "../ports.ts";
+import type { DatabaseTelemetry } from "../telemetry-database.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { withPreparedStatements } from "./pglite-statements.ts";
 
@@ -30,7 +32,10 @@ const walMaxBytes = 64 * 1024 * 1024;
  * run one after another. What was committed survives the end of the process, `kill -9` included; against a
  * power cut it is only as safe as the operating system's write-back, since PGlite does not fsync.
  */
-export async function openPgliteDatabase(folder: DataFolder): Promise<Database> {
+export async function openPgliteDatabase(
+  folder: DataFolder,
+  telemetry: Pick<DatabaseTelemetry, "queryFinished" | "conflictRetried"> = unheard,
+): Promise<Database> {
   const compiled = async (path: string) => WebAssembly.compile(await Bun.file(path).arrayBuffer());
   let client: PGlite;
   try {
@@ -51,13 +56,18 @@ export async function openPgliteDatabase(folder: DataFolder): Promise<Database> 
         "Is the disk full, or the folder from another version of PostgreSQL?",
     );
   }
-  const orm = drizzle(withPreparedStatements(client, () => requireRoom(folder.databasePath)) as PGlite);
+  const statements = withPreparedStatements(
+    client,
+    () => requireRoom(folder.databasePath),
+    (text, ms) => telemetry.queryFinished(nameOfStatement(text) ?? "unnamed", ms),
+  );
+  const orm = drizzle(statements as PGlite);
   return {
     orm,
     replica: orm,
     exclusive: true,
     signals: { send: async () => {}, listen: () => {}, heard: () => true },
-    transaction: (work) => transaction(orm, work),
+    transaction: (work) => transaction(orm, work, telemetry.conflictRetried),
     cursorQuery: <Row>(query: SQL, batchRows: number) => collected(cursorQuery<Row>(orm, query, batchRows)),
     maintain: () => vacuum(orm),
     boundRecovery: async () => {
@@ -82,6 +92,8 @@ async function* collected<Row>(batches: AsyncIterable<Row[]>): AsyncGenerator<Ro
     if (count % batchesPerCollection === 0) Bun.gc(false);
   }
 }
+
+const unheard = { queryFinished: () => {}, conflictRetried: () => {} };
 
 /** A refusal that reads as PostgreSQL's own (SQLSTATE 53100, disk_full). */
 class DiskFullError extends Error {
