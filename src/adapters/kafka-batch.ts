@@ -93,7 +93,7 @@ async function handleUntilDone(
         const { events, letters } = decodeAll(payload.batch, piece);
         if (events.length > 0) await handle(events, lane);
         if (letters.length > 0) await putAside(parts, letters);
-        telemetry.batchHandled(lane, events.length);
+        if (events.length > 0) telemetry.batchHandled(lane, events.length);
       });
       return true;
     } catch (error) {

@@ -107,6 +107,23 @@ test("a message that cannot be read is put aside with its reason, and holds up n
   await eventually(() => Object.values(log.backlog()).every((events) => events === 0));
 });
 
+test("a message that cannot be put aside is not lost: it is tried again", async () => {
+  await using world = kafkaWorld();
+  const { log, metric } = world.open();
+  await log.publishBuffered([eventOf()]);
+  await eventually(async () => (await metric("events_published_total")) === 1);
+  const deadLetters = `${world.prefix}.dead-letters`;
+  await world.deleteTopic(deadLetters);
+  await kcat(world.brokers, ["-P", "-t", `${world.prefix}.high`], "{\n");
+
+  await log.consume(async () => {});
+  await eventually(async () => (await metric("handlings_failed_total", { lane: "high" })) > 0);
+  expect(await metric("dead_letters_total")).toBe(0);
+  world.open(); // Creates what is missing.
+  await eventually(async () => (await metric("dead_letters_total")) === 1, { timeoutMs: 20_000 });
+  expect((await kcat(world.brokers, ["-C", "-e", "-q", "-t", deadLetters])).trim()).toBe("{");
+});
+
 function pairsOf(list: string[]): Record<string, string> {
   const pairs: Record<string, string> = {};
   for (let at = 0; at + 1 < list.length; at += 2) pairs[list[at] ?? ""] = list[at + 1] ?? "";

@@ -25,6 +25,7 @@ export interface KafkaWorld extends AsyncDisposable {
   brokers: string;
   /** A further log on the same topics; closed with the world. */
   open(env?: Record<string, string>, bounds?: Partial<KafkaBounds>): WatchedLog;
+  deleteTopic(topic: string): Promise<void>;
 }
 
 /** @throws Error where TEST_KAFKA_BROKERS names none */
@@ -51,6 +52,7 @@ export function kafkaWorld(own?: string): KafkaWorld {
       opened.push(watched.log);
       return watched;
     },
+    deleteTopic: (topic) => deleteTopics(brokers, topic),
     async [Symbol.asyncDispose]() {
       await Promise.all(opened.map((log) => log.close()));
       if (own === undefined) await deleteTopics(brokers, prefix);
