@@ -8,10 +8,11 @@ import type { NotificationEvent } from "../ports.ts";
  */
 const version = 1;
 
+/** What the database would refuse (an id that is none) is stopped here: it would fail its whole batch, for ever. */
 const wire = z.object({
   v: z.literal(version),
-  id: z.uuid(),
-  projectId: z.string().min(1),
+  id: z.guid(),
+  projectId: z.guid(),
   test: z.boolean(),
   userId: z.string().min(1),
   priority: z.enum(priorities),
