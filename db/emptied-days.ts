@@ -14,12 +14,32 @@ export async function dropEmptiedDays(db: Drizzle, before: string): Promise<stri
   const dropped: string[] = [];
   for (const day of [...new Set(old.map(({ day }) => day))].sort()) {
     const names = old.filter((partition) => partition.day === day).map(({ name }) => name);
-    if (!(await isEmpty(db, names))) continue;
-    // What was deleted still fills pages: given back now, the second look, under the lock, takes no time.
-    for (const name of names) await db.execute(sql`vacuum ${sql.raw(name)}`);
-    if (await db.transaction((tx) => dropIfEmpty(tx, names))) dropped.push(...names);
+    if (await dropDay(db, names)) dropped.push(...names);
   }
   return dropped;
+}
+
+/** Whether it did. A day that is being read for long, or that another process is dropping, is left to the next call. */
+async function dropDay(db: Drizzle, names: string[]): Promise<boolean> {
+  try {
+    if (!(await isEmpty(db, names))) return false;
+    // What was deleted still fills pages: given back now, the second look, under the lock, takes no time.
+    for (const name of names) await db.execute(sql`vacuum ${sql.raw(name)}`);
+    return await db.transaction((tx) => dropIfEmpty(tx, names));
+  } catch (error) {
+    if (isTaken(error)) return false;
+    throw error;
+  }
+}
+
+/** lock_not_available, undefined_table, deadlock_detected (PostgreSQL, appendix A). */
+const takenStates = new Set<unknown>(["55P03", "42P01", "40P01"]);
+
+function isTaken(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (takenStates.has((at as { code?: unknown }).code)) return true;
+  }
+  return false;
 }
 
 async function dropIfEmpty(tx: Drizzle, names: string[]): Promise<boolean> {

@@ -1,11 +1,12 @@
 /** What is closed leaves the database for MongoDB when it is old, and is never missing from both. */
-import { expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { sql } from "drizzle-orm";
 import { dropOldPartitions } from "../../db/partitions.ts";
 import { rowsOf } from "../../db/statement.ts";
 import { type ArchiveNeeds, archiveOldDays } from "../../src/pipeline/archive.ts";
 import { iso } from "../../src/pipeline/time.ts";
 import type { Archive } from "../../src/ports.ts";
+import { type OwnDatabase, testDatabase } from "../databases.ts";
 import { startMongo, type TestMongo } from "../mongodb.ts";
 import { day, hour } from "./clock.ts";
 import { createWorld, type World } from "./world.ts";
@@ -14,9 +15,12 @@ const hello = { to: "ana", title: "Hello", body: "It works." };
 const afterDays = 2;
 const retentionDays = 10;
 
+let database: OwnDatabase | null = null;
+
 const worldOn = ({ url }: TestMongo) =>
   createWorld({
     env: {
+      ...(database === null ? {} : { DATABASE_URL: database.url }),
       MONGODB_URL: url,
       ARCHIVE_AFTER_DAYS: String(afterDays),
       RETENTION_DAYS: String(retentionDays),
@@ -63,219 +67,226 @@ async function sendAll(world: World): Promise<string[]> {
   return [sent, skipped, cancelled];
 }
 
-test("an old day moves as a whole, and each notification is read as before, to the byte", async () => {
-  await using mongo = await startMongo();
-  await using world = await worldOn(mongo);
-  const ids = await sendAll(world);
-  const before = await Promise.all(ids.map((id) => get(world, id)));
-
-  world.clock.step(afterDays * day);
-  await archiveNow(world);
-  expect((await kept(world)).days).toContain("20260302");
-  world.clock.step(day);
-  await archiveNow(world);
-
-  expect(await kept(world)).toEqual({ rows: 0, days: ["20260303", "20260304"] });
-  const after = await Promise.all(ids.map((id) => get(world, id)));
-  expect(after.map(({ data }) => JSON.stringify(data))).toEqual(
-    before.map(({ data }) => JSON.stringify(data)),
-  );
-  expect(await world.client.all("/v1/notifications")).toEqual([]);
-  expect(await world.app.telemetry.registry.metrics()).toContain("carillon_archived_total 3");
-});
-
-test("what is archived is neither cancelled nor replayed, and says why", async () => {
-  await using mongo = await startMongo();
-  await using world = await worldOn(mongo);
-  const [sent = "", , cancelled = ""] = await sendAll(world);
-  world.clock.step(4 * day);
-  await archiveNow(world);
-
-  const call = (path: string) => world.client.call<{ code: string; detail: string }>("POST", `/v1/${path}`);
-  const refused = await call(`notifications/${sent}/cancel`);
-  expect(refused).toMatchObject({ status: 409, data: { code: "not_cancellable" } });
-  expect(refused.data.detail).toContain("archived");
-  expect((await call(`notifications/${cancelled}/cancel`)).status).toBe(200);
-  const replayed = await call(`deliveries/${sent}-webhook/replay`);
-  expect(replayed).toMatchObject({ status: 409, data: { code: "not_replayable" } });
-  expect(replayed.data.detail).toContain("archived");
-  expect((await call(`deliveries/${sent}-email/replay`)).status).toBe(404);
-});
-
-test("what is open, due, scheduled for later, or can be replayed stays", async () => {
-  await using mongo = await startMongo();
-  await using world = await worldOn(mongo);
-  const { client, clock, receivers } = world;
-  const to = { user_id: "ana", webhook_url: receivers.http.url };
-  const closed = await client.send(hello);
-  await world.delivery(closed, "inbox", "sent");
-  const later = await client.send({ ...hello, send_at: iso(clock.now() + 4 * day) });
-  const sentLater = await client.send({ ...hello, send_at: iso(clock.now() + 2 * day) });
-  receivers.http.answer = () => new Response("gone", { status: 410 });
-  const dead = await client.send({ ...hello, to, channels: ["webhook"] });
-  await world.delivery(dead, "webhook", "failed");
-  receivers.http.answer = () => new Response("later", { status: 503 });
-  const retried = await client.send({ ...hello, to, channels: ["webhook"] });
-  await world.delivery(retried, "webhook", "retrying");
-  clock.step(2 * day + hour);
-  await world.sweep();
-  await world.delivery(sentLater, "inbox", "sent");
-
-  // Two days after the first day's end, and a day after the one was sent.
-  clock.step(day);
-  await archiveNow(world);
-
-  const listed = await client.all<{ id: string }>("/v1/notifications");
-  expect(listed.map(({ id }) => id).sort()).toEqual([later, sentLater, dead, retried].sort());
-  expect((await client.notification(closed)).status).toBe("sent");
-  expect((await client.call("POST", `/v1/deliveries/${dead}-webhook/replay`)).status).toBe(202);
-});
-
-test("killed after the archive kept it, both have it; the next one moves it", async () => {
-  await using mongo = await startMongo();
-  await using world = await worldOn(mongo);
-  const ids = await sendAll(world);
-  world.clock.step(4 * day);
-  const { archive } = needsOf(world);
-  await archiveNow(world, {
-    async store(batch) {
-      await archive.store(batch);
-      throw new Error("killed");
-    },
+describe.each(["the embedded database", "PostgreSQL"])("on %s", (kind) => {
+  beforeEach(async () => {
+    database = kind === "PostgreSQL" ? await testDatabase() : null;
   });
-  expect(world.errors.splice(0).join("\n")).toContain("killed");
-  expect((await kept(world)).rows).toBeGreaterThan(0);
-  for (const id of ids) expect((await get(world, id)).status).toBe(200);
+  afterEach(() => database?.[Symbol.asyncDispose]());
 
-  await world.restart();
-  await archiveNow(world);
+  test("an old day moves as a whole, and each notification is read as before, to the byte", async () => {
+    await using mongo = await startMongo();
+    await using world = await worldOn(mongo);
+    const ids = await sendAll(world);
+    const before = await Promise.all(ids.map((id) => get(world, id)));
 
-  expect((await kept(world)).rows).toBe(0);
-  for (const id of ids) expect((await get(world, id)).status).toBe(200);
-  const stored = mongo.client.db().collection("notifications");
-  expect(await stored.countDocuments()).toBe(ids.length);
-});
+    world.clock.step(afterDays * day);
+    await archiveNow(world);
+    expect((await kept(world)).days).toContain("20260302");
+    world.clock.step(day);
+    await archiveNow(world);
 
-test("two that move the same at once lose nothing", async () => {
-  await using mongo = await startMongo();
-  await using world = await worldOn(mongo);
-  const ids = await sendAll(world);
-  world.clock.step(4 * day);
-  await Promise.all([archiveNow(world), archiveNow(world), archiveNow(world)]);
-  expect((await kept(world)).rows).toBe(0);
-  for (const id of ids) expect((await get(world, id)).status).toBe(200);
-});
-
-test("a change between store and delete is archived, too", async () => {
-  await using mongo = await startMongo();
-  await using world = await worldOn(mongo);
-  const { client } = world;
-  const [sent = ""] = await sendAll(world);
-  const second = await client.send({ ...hello, to: "bob" });
-  await world.delivery(second, "inbox", "sent");
-  world.clock.step(4 * day);
-  const { archive } = needsOf(world);
-  let changed = false;
-  await archiveNow(world, {
-    async store(batch) {
-      await archive.store(batch);
-      if (changed) return;
-      changed = true;
-      await client.call("PATCH", `/v1/users/bob/inbox/${second}`, { archived: true });
-      await client.call("DELETE", "/v1/users/ana");
-    },
+    expect(await kept(world)).toEqual({ rows: 0, days: ["20260303", "20260304"] });
+    const after = await Promise.all(ids.map((id) => get(world, id)));
+    expect(after.map(({ data }) => JSON.stringify(data))).toEqual(
+      before.map(({ data }) => JSON.stringify(data)),
+    );
+    expect(await world.client.all("/v1/notifications")).toEqual([]);
+    expect(await world.app.telemetry.registry.metrics()).toContain("carillon_archived_total 3");
   });
 
-  expect((await kept(world)).rows).toBe(0);
-  const marked = (await client.notification(second)).deliveries[0];
-  expect(marked).toMatchObject({ archived_at: iso(world.clock.now()) });
-  expect((await client.notification(sent)).title).toBe("");
-  expect(JSON.stringify(await mongo.client.db().collection("notifications").find().toArray())).not.toContain(
-    "$set",
-  );
-});
+  test("what is archived is neither cancelled nor replayed, and says why", async () => {
+    await using mongo = await startMongo();
+    await using world = await worldOn(mongo);
+    const [sent = "", , cancelled = ""] = await sendAll(world);
+    world.clock.step(4 * day);
+    await archiveNow(world);
 
-test("while the archive is down nothing leaves, and what is only there is a 503, not a 404", async () => {
-  await using mongo = await startMongo();
-  await using world = await worldOn(mongo);
-  const { client, clock } = world;
-  const [archived = ""] = await sendAll(world);
-  clock.step(4 * day);
-  await archiveNow(world);
-  await world.sweep();
-  const young = await client.send(hello);
-  await world.delivery(young, "inbox", "sent");
-  clock.step(4 * day);
+    const call = (path: string) => world.client.call<{ code: string; detail: string }>("POST", `/v1/${path}`);
+    const refused = await call(`notifications/${sent}/cancel`);
+    expect(refused).toMatchObject({ status: 409, data: { code: "not_cancellable" } });
+    expect(refused.data.detail).toContain("archived");
+    expect((await call(`notifications/${cancelled}/cancel`)).status).toBe(200);
+    const replayed = await call(`deliveries/${sent}-webhook/replay`);
+    expect(replayed).toMatchObject({ status: 409, data: { code: "not_replayable" } });
+    expect(replayed.data.detail).toContain("archived");
+    expect((await call(`deliveries/${sent}-email/replay`)).status).toBe(404);
+  });
 
-  mongo.cut();
-  await archiveNow(world);
-  expect(world.errors.splice(0).join("\n")).toContain("archive failed");
-  expect((await get(world, young)).status).toBe(200);
-  const answer = await get(world, archived);
-  expect(answer).toMatchObject({ status: 503, data: { code: "archive_unavailable" } });
-  expect(answer.headers.get("retry-after")).toBe("5");
+  test("what is open, due, scheduled for later, or can be replayed stays", async () => {
+    await using mongo = await startMongo();
+    await using world = await worldOn(mongo);
+    const { client, clock, receivers } = world;
+    const to = { user_id: "ana", webhook_url: receivers.http.url };
+    const closed = await client.send(hello);
+    await world.delivery(closed, "inbox", "sent");
+    const later = await client.send({ ...hello, send_at: iso(clock.now() + 4 * day) });
+    const sentLater = await client.send({ ...hello, send_at: iso(clock.now() + 2 * day) });
+    receivers.http.answer = () => new Response("gone", { status: 410 });
+    const dead = await client.send({ ...hello, to, channels: ["webhook"] });
+    await world.delivery(dead, "webhook", "failed");
+    receivers.http.answer = () => new Response("later", { status: 503 });
+    const retried = await client.send({ ...hello, to, channels: ["webhook"] });
+    await world.delivery(retried, "webhook", "retrying");
+    clock.step(2 * day + hour);
+    await world.sweep();
+    await world.delivery(sentLater, "inbox", "sent");
 
-  mongo.mend();
-  await archiveNow(world);
-  expect((await kept(world)).rows).toBe(0);
-  expect((await get(world, archived)).status).toBe(200);
-  expect((await get(world, young)).status).toBe(200);
-  expect((await get(world, "01959999-0000-7000-8000-000000000000")).status).toBe(404);
-});
+    // Two days after the first day's end, and a day after the one was sent.
+    clock.step(day);
+    await archiveNow(world);
 
-test("erasing a user empties the archive, and is no success while it is down", async () => {
-  await using mongo = await startMongo();
-  await using world = await worldOn(mongo);
-  const { client, clock } = world;
-  const [archived = ""] = await sendAll(world);
-  const other = await client.send({ ...hello, to: "bob" });
-  await world.delivery(other, "inbox", "sent");
-  clock.step(4 * day);
-  await archiveNow(world);
-  await world.sweep();
-  const young = await client.send(hello);
-  await world.delivery(young, "inbox", "sent");
+    const listed = await client.all<{ id: string }>("/v1/notifications");
+    expect(listed.map(({ id }) => id).sort()).toEqual([later, sentLater, dead, retried].sort());
+    expect((await client.notification(closed)).status).toBe("sent");
+    expect((await client.call("POST", `/v1/deliveries/${dead}-webhook/replay`)).status).toBe(202);
+  });
 
-  expect((await client.notification(archived)).title).toBe("Hello");
+  test("killed after the archive kept it, both have it; the next one moves it", async () => {
+    await using mongo = await startMongo();
+    await using world = await worldOn(mongo);
+    const ids = await sendAll(world);
+    world.clock.step(4 * day);
+    const { archive } = needsOf(world);
+    await archiveNow(world, {
+      async store(batch) {
+        await archive.store(batch);
+        throw new Error("killed");
+      },
+    });
+    expect(world.errors.splice(0).join("\n")).toContain("killed");
+    expect((await kept(world)).rows).toBeGreaterThan(0);
+    for (const id of ids) expect((await get(world, id)).status).toBe(200);
 
-  mongo.cut();
-  expect((await client.call("DELETE", "/v1/users/ana")).status).toBe(503);
-  expect((await client.notification(young)).title).toBe("Hello");
-  mongo.mend();
-  const { data } = await client.call<{ erased: object }>("DELETE", "/v1/users/ana");
-  expect(data.erased).toMatchObject({ profiles: 1, notifications: 1, archived_notifications: 2 });
+    await world.restart();
+    await archiveNow(world);
 
-  expect(await client.notification(archived)).toMatchObject({ title: "", status: "sent" });
-  expect((await client.notification(other)).title).toBe("Hello");
-  expect((await client.call("DELETE", "/v1/users/ana")).status).toBe(404);
-});
+    expect((await kept(world)).rows).toBe(0);
+    for (const id of ids) expect((await get(world, id)).status).toBe(200);
+    const stored = mongo.client.db().collection("notifications");
+    expect(await stored.countDocuments()).toBe(ids.length);
+  });
 
-test("RETENTION_DAYS applies to the archive, and to the days that never went there", async () => {
-  await using mongo = await startMongo();
-  await using world = await worldOn(mongo);
-  const { client, clock, receivers } = world;
-  const ids = await sendAll(world);
-  receivers.http.answer = () => new Response("gone", { status: 410 });
-  const to = { user_id: "ana", webhook_url: receivers.http.url };
-  const dead = await client.send({ ...hello, to, channels: ["webhook"] });
-  await world.delivery(dead, "webhook", "failed");
-  const retain = () =>
-    dropOldPartitions(world.app.db.orm, {
-      nowMs: clock.now(),
-      retentionDays,
-      settledBefore: "ffffffff-ffff-ffff-ffff-ffffffffffff",
+  test("two that move the same at once lose nothing", async () => {
+    await using mongo = await startMongo();
+    await using world = await worldOn(mongo);
+    const ids = await sendAll(world);
+    world.clock.step(4 * day);
+    await Promise.all([archiveNow(world), archiveNow(world), archiveNow(world)]);
+    expect((await kept(world)).rows).toBe(0);
+    for (const id of ids) expect((await get(world, id)).status).toBe(200);
+  });
+
+  test("a change between store and delete is archived, too", async () => {
+    await using mongo = await startMongo();
+    await using world = await worldOn(mongo);
+    const { client } = world;
+    const [sent = ""] = await sendAll(world);
+    const second = await client.send({ ...hello, to: "bob" });
+    await world.delivery(second, "inbox", "sent");
+    world.clock.step(4 * day);
+    const { archive } = needsOf(world);
+    let changed = false;
+    await archiveNow(world, {
+      async store(batch) {
+        await archive.store(batch);
+        if (changed) return;
+        changed = true;
+        await client.call("PATCH", `/v1/users/bob/inbox/${second}`, { archived: true });
+        await client.call("DELETE", "/v1/users/ana");
+      },
     });
 
-  clock.step(retentionDays * day);
-  await archiveNow(world);
-  await retain();
-  expect(await mongo.client.db().collection("notifications").countDocuments()).toBe(ids.length);
-  expect((await kept(world)).rows).toBeGreaterThan(0);
+    expect((await kept(world)).rows).toBe(0);
+    const marked = (await client.notification(second)).deliveries[0];
+    expect(marked).toMatchObject({ archived_at: iso(world.clock.now()) });
+    expect((await client.notification(sent)).title).toBe("");
+    expect(
+      JSON.stringify(await mongo.client.db().collection("notifications").find().toArray()),
+    ).not.toContain("$set");
+  });
 
-  clock.step(2 * day);
-  await archiveNow(world);
-  await retain();
-  await world.restart(); // What was read is remembered for a while.
-  for (const id of [...ids, dead]) expect((await get(world, id)).status).toBe(404);
-  expect(await mongo.client.db().collection("notifications").countDocuments()).toBe(0);
+  test("while the archive is down nothing leaves, and what is only there is a 503, not a 404", async () => {
+    await using mongo = await startMongo();
+    await using world = await worldOn(mongo);
+    const { client, clock } = world;
+    const [archived = ""] = await sendAll(world);
+    clock.step(4 * day);
+    await archiveNow(world);
+    await world.sweep();
+    const young = await client.send(hello);
+    await world.delivery(young, "inbox", "sent");
+    clock.step(4 * day);
+
+    mongo.cut();
+    await archiveNow(world);
+    expect(world.errors.splice(0).join("\n")).toContain("archive failed");
+    expect((await get(world, young)).status).toBe(200);
+    const answer = await get(world, archived);
+    expect(answer).toMatchObject({ status: 503, data: { code: "archive_unavailable" } });
+    expect(answer.headers.get("retry-after")).toBe("5");
+
+    mongo.mend();
+    await archiveNow(world);
+    expect((await kept(world)).rows).toBe(0);
+    expect((await get(world, archived)).status).toBe(200);
+    expect((await get(world, young)).status).toBe(200);
+    expect((await get(world, "01959999-0000-7000-8000-000000000000")).status).toBe(404);
+  });
+
+  test("erasing a user empties the archive, and is no success while it is down", async () => {
+    await using mongo = await startMongo();
+    await using world = await worldOn(mongo);
+    const { client, clock } = world;
+    const [archived = ""] = await sendAll(world);
+    const other = await client.send({ ...hello, to: "bob" });
+    await world.delivery(other, "inbox", "sent");
+    clock.step(4 * day);
+    await archiveNow(world);
+    await world.sweep();
+    const young = await client.send(hello);
+    await world.delivery(young, "inbox", "sent");
+
+    expect((await client.notification(archived)).title).toBe("Hello");
+
+    mongo.cut();
+    expect((await client.call("DELETE", "/v1/users/ana")).status).toBe(503);
+    expect((await client.notification(young)).title).toBe("Hello");
+    mongo.mend();
+    const { data } = await client.call<{ erased: object }>("DELETE", "/v1/users/ana");
+    expect(data.erased).toMatchObject({ profiles: 1, notifications: 1, archived_notifications: 2 });
+
+    expect(await client.notification(archived)).toMatchObject({ title: "", status: "sent" });
+    expect((await client.notification(other)).title).toBe("Hello");
+    expect((await client.call("DELETE", "/v1/users/ana")).status).toBe(404);
+  });
+
+  test("RETENTION_DAYS applies to the archive, and to the days that never went there", async () => {
+    await using mongo = await startMongo();
+    await using world = await worldOn(mongo);
+    const { client, clock, receivers } = world;
+    const ids = await sendAll(world);
+    receivers.http.answer = () => new Response("gone", { status: 410 });
+    const to = { user_id: "ana", webhook_url: receivers.http.url };
+    const dead = await client.send({ ...hello, to, channels: ["webhook"] });
+    await world.delivery(dead, "webhook", "failed");
+    const retain = () =>
+      dropOldPartitions(world.app.db.orm, {
+        nowMs: clock.now(),
+        retentionDays,
+        settledBefore: "ffffffff-ffff-ffff-ffff-ffffffffffff",
+      });
+
+    clock.step(retentionDays * day);
+    await archiveNow(world);
+    await retain();
+    expect(await mongo.client.db().collection("notifications").countDocuments()).toBe(ids.length);
+    expect((await kept(world)).rows).toBeGreaterThan(0);
+
+    clock.step(2 * day);
+    await archiveNow(world);
+    await retain();
+    await world.restart(); // What was read is remembered for a while.
+    for (const id of [...ids, dead]) expect((await get(world, id)).status).toBe(404);
+    expect(await mongo.client.db().collection("notifications").countDocuments()).toBe(0);
+  });
 });
