@@ -62,7 +62,7 @@ const pagination: Guide = {
   id: "pagination",
   title: "Lists",
   content: prose(
-    "A list runs from new to old, `limit` items a page (50, at most 100). `next` is the cursor to older items, to be given as `after`; `previous` the one back to newer ones, to be given as `before`. Either is `null` at its end. Cursors are opaque and do not expire; what arrives meanwhile moves nothing: following `next` meets every item once.",
+    "A list runs from new to old, `limit` items a page (50, at most 100). `next` is the cursor to older items, to be given as `after`; `previous` the one back to newer ones, to be given as `before`. Either is `null` at its end. Cursors are opaque and do not expire; what arrives meanwhile moves nothing: following `next` meets every item once.\n\nAll notifications at once, from old to new and as lines of JSON, are in `GET /v1/notifications/export`. What the service has archived stands in no list and in no export; each is still read by its id.",
   ),
 };
 
