@@ -54,7 +54,7 @@ export async function createApp(
   const parts = await openParts({ config, dev, clock, telemetry });
   const { db, cache, log } = parts;
   const accept = createAccept({ db, cache, log, clock, telemetry });
-  const threads = workerCount(config, parts);
+  const threads = workerCount(config);
   const work = await (threads === 0
     ? startWork(workNeeds({ config, clock, telemetry, parts }))
     : startWorkers({ count: threads, config, dev, telemetry }));
@@ -101,9 +101,9 @@ export async function createApp(
   return app;
 }
 
-/** How many workers take events from the log; 0 where this thread does it itself. */
-function workerCount({ kafkaBrokers, workers }: Config, { db }: Parts): number {
-  if (kafkaBrokers === null || db.exclusive) return 0;
+/** How many workers take events from the log; 0 where the main thread does it itself. With an embedded database this thread does it, since workers share no memory. */
+export function workerCount({ kafkaBrokers, databaseUrl, workers }: Config): number {
+  if (kafkaBrokers === null || databaseUrl === null) return 0;
   return workers ?? Math.max(1, availableParallelism() - 1);
 }
 

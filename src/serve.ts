@@ -1,8 +1,8 @@
 import { type App, createApp } from "./app.ts";
 import type { Config } from "./config.ts";
 import { StartError } from "./errors.ts";
+import { greeting } from "./greeting.ts";
 import { createServer } from "./http/server.ts";
-import { externalChannels } from "./parts.ts";
 import { ensureAdminKey } from "./pipeline/keys.ts";
 
 /** How long a connection may be silent before it is closed, in seconds (the guide's keep-alive is 65 s). */
@@ -81,41 +81,3 @@ const listenFaults: Record<string, string> = {
   EADDRNOTAVAIL: "this machine has no such address",
   EINVAL: "there is no such address",
 };
-
-interface Greeting {
-  app: App;
-  url: string;
-  readyMs: number;
-  key: string | null;
-}
-
-function greeting({ app, url, readyMs, key }: Greeting): string {
-  const { config, dev, providers } = app;
-  const shownKey = key ?? (config.adminKey === null ? "<your key>" : "$ADMIN_KEY");
-  const lines = [
-    `Carillon is listening on ${url} (ready in ${readyMs} ms)`,
-    `  data       ${config.dataDir}`,
-    `  docs       ${url}/docs`,
-    ...(dev ? [`  sandbox    ${url}/sandbox`] : []),
-  ];
-  for (const channel of externalChannels) {
-    const provider = providers[channel];
-    if (provider === undefined) lines.push(`  ${channel.padEnd(10)} no provider: skipped${hintFor(channel)}`);
-    else if (provider.name === "sandbox")
-      lines.push(`  ${channel.padEnd(10)} sandbox: kept, not sent${hintFor(channel)}`);
-    else lines.push(`  ${channel.padEnd(10)} ${provider.name}`);
-  }
-  if (key !== null) lines.push("", `  admin key  ${key}`, "  It is shown this once. Keep it.");
-  lines.push(
-    "",
-    "Send a first notification:",
-    "",
-    `  curl -s ${url}/v1/notifications -H "Authorization: Bearer ${shownKey}" -H "Content-Type: application/json" \\`,
-    `    -d '{"to": {"user_id": "ana", "email": "ana@example.com"}, "title": "Hello", "body": "It works."}'`,
-    "",
-  );
-  return lines.join("\n");
-}
-
-const settingOf: Record<string, string> = { email: "SMTP_URL", webhook: "WEBHOOK_SECRET" };
-const hintFor = (channel: string) => (settingOf[channel] ? ` (set ${settingOf[channel]})` : "");

@@ -27,12 +27,12 @@ const linesMax = 300;
 const parts: { part: string; path: RegExp; imports: string[] }[] = [
   {
     part: "entry",
-    path: /^src\/(main|cli(-\w+)?|doctor|spelling|serve|worker)\.ts$/,
+    path: /^src\/(main|cli(-\w+)?|doctor(-\w+)?|spelling|server-address|greeting|serve|worker)\.ts$/,
     imports: ["app", "http", "pipeline", "channels", "config", "db", "open"],
   },
   {
     part: "app",
-    path: /^src\/(app|parts|worker-pool)\.ts$/,
+    path: /^src\/(app|parts|probes|worker-pool)\.ts$/,
     imports: ["adapters", "http", "pipeline", "channels", "config", "db", "open"],
   },
   // The words of the product, the errors, what is logged and counted, and the ports.
