@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { examine, type Finding } from "./doctor.ts";
+import { examine } from "./doctor.ts";
+import type { Finding } from "./doctor-finding.ts";
 
 const afterHelp = `
 One line a check: ok, warn or FAIL, what was found, and what to do about it. It changes nothing.

@@ -1,20 +1,11 @@
 import { accessSync, constants, statfsSync, statSync } from "node:fs";
 import { newestVersion } from "../db/migrate.ts";
 import { type Config, readConfig, settings } from "./config.ts";
+import { type Finding, fail, ok, type Result, sentence, warn } from "./doctor-finding.ts";
+import { examineServers } from "./doctor-servers.ts";
 import { inspectData, providersOf } from "./parts.ts";
 import { listenFault } from "./serve.ts";
 import { nearestName } from "./spelling.ts";
-
-/** What a check found: with `fail` nothing starts or nothing arrives, `warn` may surprise later. */
-export interface Finding {
-  check: string;
-  level: "ok" | "warn" | "fail";
-  found: string;
-  /** What to do about it. */
-  todo: string | null;
-}
-
-type Result = Omit<Finding, "check">;
 
 interface Check {
   name: string;
@@ -22,12 +13,6 @@ interface Check {
   reads: (keyof Config)[];
   look(config: Config): Result | Promise<Result>;
 }
-
-const ok = (found: string): Result => ({ level: "ok", found, todo: null });
-const warn = (found: string, todo: string): Result => ({ level: "warn", found, todo });
-const fail = (found: string, todo: string): Result => ({ level: "fail", found, todo });
-
-const sentence = (text: string) => `${text.replace(/\.$/, "")}.`;
 
 /** A new data folder takes 40 MB: with less than the first a start may fail, with less than the second it soon will. */
 const freeMinBytes = 100 * 1024 ** 2;
@@ -38,10 +23,14 @@ const madeAfterMs = Date.UTC(2025, 0, 1);
 /** Clocks are corrected by a little, now and then. */
 const clockSlackMs = 60_000;
 
-const checks: Check[] = [
+/** Where the database is embedded. */
+const folderChecks: Check[] = [
   { name: "data folder", reads: ["dataDir"], look: lookAtDataFolder },
   { name: "disk", reads: ["dataDir"], look: lookAtDisk },
   { name: "clock", reads: ["dataDir"], look: lookAtClock },
+];
+
+const checks: Check[] = [
   { name: "host", reads: ["host"], look: lookAtHost },
   { name: "port", reads: ["host", "port", "dataDir"], look: lookAtPort },
   { name: "email", reads: ["smtpUrl", "emailFrom", "emailConnections", "sendTimeoutMs"], look: lookAtEmail },
@@ -56,6 +45,14 @@ export async function examine(environment: Record<string, string | undefined>): 
     ...misspelled(environment),
   ].map((result): Finding => ({ check: "settings", ...result }));
   if (findings.length === 0) findings.push({ check: "settings", ...ok("all of them can be read.") });
+  if (config.databaseUrl === null) findings.push(...(await run(folderChecks, config)));
+  if (faults.length === 0) findings.push(...(await examineServers(config)));
+  findings.push(...(await run(checks, config)));
+  return findings;
+}
+
+async function run(checks: Check[], config: Config): Promise<Finding[]> {
+  const findings: Finding[] = [];
   for (const { name: check, reads, look } of checks) {
     if (reads.some((setting) => config[setting] === undefined)) continue;
     findings.push({ check, ...(await looked(look, config)) });
@@ -145,14 +142,16 @@ function lookAtHost({ host }: Config): Result {
   return warn(`${host} is reached from elsewhere, without TLS.`, "Put a TLS proxy in front of it.");
 }
 
-async function lookAtPort({ host, port, dataDir }: Config): Promise<Result> {
+async function lookAtPort({ host, port, dataDir, databaseUrl }: Config): Promise<Result> {
   if (port === 0) return ok("any free port will be taken.");
   try {
     await Bun.serve({ hostname: host, port, fetch: () => new Response() }).stop(true);
     return ok(`${host}:${port} is free.`);
   } catch (error) {
-    const { usedBy } = inspectData({ dataDir });
     const found = `${host}:${port} cannot be taken: ${listenFault(error)}.`;
+    if (databaseUrl !== null)
+      return warn(found, "Fine if that is the service; a second one needs another PORT.");
+    const { usedBy } = inspectData({ dataDir });
     if (usedBy !== null) return warn(found, `Fine if that is the service (${usedBy}).`);
     return fail(found, "Set PORT or HOST to something free.");
   }

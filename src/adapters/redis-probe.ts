@@ -1,0 +1,37 @@
+import { connectRedis } from "./redis-connection.ts";
+
+export interface RedisState {
+  version: string;
+  /** `master` or `slave`, as Redis says it. */
+  role: string;
+  /** 0 where nothing but the machine bounds it. */
+  maxMemoryBytes: number;
+  /** What is dropped once that is reached. */
+  evictionPolicy: string;
+  /** Of a replica: whether it hears its primary. */
+  linked: boolean;
+}
+
+/**
+ * Looks at a server and changes nothing; of a cluster, at one of its masters.
+ *
+ * @throws Error that says why it cannot be used, without the password
+ */
+export async function probeRedis(url: string): Promise<RedisState> {
+  const connection = await connectRedis(url, { onLost: () => {}, autoPipelining: false });
+  try {
+    const info = await connection.masters()[0]?.info();
+    const fields = new Map(
+      (info ?? "").split(/\r?\n/).map((line) => [line.split(":", 1)[0], line.slice(line.indexOf(":") + 1)]),
+    );
+    return {
+      version: fields.get("redis_version") ?? "unknown",
+      role: fields.get("role") ?? "master",
+      maxMemoryBytes: Number(fields.get("maxmemory") ?? 0),
+      evictionPolicy: fields.get("maxmemory_policy") ?? "noeviction",
+      linked: fields.get("master_link_status") === "up",
+    };
+  } finally {
+    connection.close();
+  }
+}
