@@ -7,7 +7,7 @@ import { StartError } from "./errors.ts";
 import { keyInput } from "./http/schemas.ts";
 import { viewOfKey } from "./http/views.ts";
 import { inspectData, withDatabase } from "./parts.ts";
-import { createKey, defaultProject, type NewKey } from "./pipeline/keys.ts";
+import { createKey, defaultProject, forgetKey, keyTtlSeconds, type NewKey } from "./pipeline/keys.ts";
 import { iso } from "./pipeline/time.ts";
 
 interface InProject {
@@ -26,7 +26,9 @@ Examples:
 export function addKeysCommand(program: Command): void {
   const keys = program
     .command("keys")
-    .description("Make, list and revoke API keys while no service runs; beside one, use POST /v1/keys.")
+    .description(
+      "Make, list and revoke API keys: on DATABASE_URL at any time, on DATA_DIR while no service runs.",
+    )
     .addHelpText(
       "after",
       "\nExamples:\n  carillon keys create --name shop --scopes send,read\n  carillon keys list",
@@ -89,20 +91,26 @@ async function list({ project }: InProject): Promise<void> {
 }
 
 async function revoke(id: string, { project }: InProject): Promise<void> {
-  const adminsLeft = await withDatabase(existingConfig(), async ({ db, clock }) => {
+  const { adminsLeft, forgotten } = await withDatabase(existingConfig(), async ({ db, clock, cache }) => {
     const [revoked] = await revokeKey(db.orm, { project, id, now: iso(clock.now()) });
     if (revoked === undefined) throw new StartError(`No key ${id} belongs to project "${project}".`);
+    const shared = await cache();
+    await forgetKey({ cache: shared }, revoked.hash);
     const [left] = await countAdminKeys(db.orm, { project, except: id });
-    return left?.count ?? 0;
+    return { adminsLeft: left?.count ?? 0, forgotten: shared.available() };
   });
   console.log(`Revoked ${id}.`);
+  if (!forgotten) {
+    console.error(`Redis does not answer: a service may take the key for ${keyTtlSeconds} s more.`);
+  }
   if (adminsLeft === 0)
     console.error(`Project "${project}" has no admin key now. Make one with keys create.`);
 }
 
-/** Settings with a data folder that nobody has open. */
+/** Settings with data that can be opened: a server's, or a folder that nobody has open. */
 function freeConfig(): Config {
   const config = loadConfig(process.env);
+  if (config.databaseUrl !== null) return config;
   const { path, usedBy } = inspectData(config);
   if (usedBy === null) return config;
   throw new StartError(
@@ -113,6 +121,7 @@ function freeConfig(): Config {
 /** The same, where looking for a key must not make a new folder. */
 function existingConfig(): Config {
   const config = freeConfig();
+  if (config.databaseUrl !== null) return config;
   const { path, database } = inspectData(config);
   if (database === "complete") return config;
   throw new StartError(`There is no Carillon data in ${path}. Set DATA_DIR to the folder of the service.`);

@@ -12,6 +12,7 @@ import { loadConfig } from "./config.ts";
 import { ClientError, StartError } from "./errors.ts";
 import { withDatabase } from "./parts.ts";
 import { startService } from "./serve.ts";
+import { addressIn } from "./server-address.ts";
 
 const failed = 1;
 const wrongUsage = 2;
@@ -30,7 +31,9 @@ export async function runCli(args: string[]): Promise<void> {
       console.error(error.message);
       process.exit(failed); // Now: what a failed start had opened by then would keep the process.
     } else if (failureOf(error) === "full") {
-      console.error("The disk that holds DATA_DIR is full. Make room, then start again: nothing is lost.");
+      console.error(
+        "The disk that holds the database is full. Make room, then start again: nothing is lost.",
+      );
       // Whatever part of the service stands by now ends with it.
       process.exit(failed);
     } else if ((error as { code?: string }).code !== "EPIPE") throw error; // As with head: it has read enough.
@@ -81,7 +84,7 @@ function programOf(): Command {
     .action(() => serve({ dev: true }));
   program
     .command("migrate")
-    .description("Bring the database in DATA_DIR up to date, which every start does too.")
+    .description("Bring the database (DATABASE_URL, or DATA_DIR) up to date, which every start does too.")
     .addHelpText("after", "\nExample:\n  DATA_DIR=/srv/carillon carillon migrate")
     .action(migrate);
   addDoctorCommand(program);
@@ -118,5 +121,7 @@ async function migrate(): Promise<void> {
   const config = loadConfig(process.env);
   const applied = await withDatabase(config, async ({ migrated }) => migrated);
   const done = applied.length === 0 ? "nothing to apply" : `applied ${applied.join(", ")}`;
-  console.log(`${config.dataDir} is up to date at version ${newestVersion}: ${done}.`);
+  const { databaseUrl, dataDir } = config;
+  const place = databaseUrl === null ? dataDir : `PostgreSQL at ${addressIn(databaseUrl)}`;
+  console.log(`${place} is up to date at version ${newestVersion}: ${done}.`);
 }

@@ -170,16 +170,36 @@ async function bringUpToDate({ orm }: Database, clock: Clock): Promise<number[]>
   return migrated;
 }
 
-/** The database alone, for a command that needs no pipeline. Throws a StartError while a service runs on it. */
-export async function withDatabase<T>(
-  config: Config,
-  use: (open: { db: Database; clock: Clock; migrated: number[] }) => Promise<T>,
-): Promise<T> {
+/** What a command needs that is no service. */
+export interface OpenData {
+  db: Database;
+  clock: Clock;
+  /** Migrations that were applied now. */
+  migrated: number[];
+  /** The cache that services share, opened when it is first asked for. */
+  cache(): Promise<Cache>;
+}
+
+/**
+ * The data alone, for a command that needs no pipeline. Beside services on a server, but not beside one on a data
+ * folder: then it throws a StartError.
+ */
+export async function withDatabase<T>(config: Config, use: (open: OpenData) => Promise<T>): Promise<T> {
   const telemetry = createTelemetry({ level: config.logLevel });
   const { db, migrated, release } = await openDatabase({ config, dev: false, clock: systemClock, telemetry });
+  let cache: Promise<Cache> | undefined;
   try {
-    return await use({ db, clock: systemClock, migrated });
+    return await use({
+      db,
+      clock: systemClock,
+      migrated,
+      cache() {
+        cache ??= Promise.resolve(openCache(config, db, telemetry));
+        return cache;
+      },
+    });
   } finally {
+    await (await cache)?.close();
     await db.close();
     release();
   }

@@ -7,47 +7,13 @@ import packageJson from "../package.json" with { type: "json" };
 import { settingsTable } from "../src/cli-settings.ts";
 import { settings } from "../src/config.ts";
 import { startHttpSink, startSmtpSink, startTcpSink } from "./channels/sinks.ts";
+import { carillon, expectWords, statusOf, uuid } from "./command-line.ts";
 import { testDatabase } from "./databases.ts";
 import { eventually } from "./eventually.ts";
-import { newAdminKey, type Service, startService } from "./process.ts";
+import { newAdminKey, startService } from "./process.ts";
 import { tempFolder } from "./temp-folder.ts";
 
 const root = join(import.meta.dir, "..");
-const timeoutMs = 25_000;
-
-interface Ran {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-/** Runs a command to its end. It sees PATH and HOME of this process's environment, and what it is given. */
-async function carillon(
-  args: string[],
-  { cwd = root, env = {} }: { cwd?: string; env?: Record<string, string> } = {},
-): Promise<Ran> {
-  const { PATH = "", HOME = "" } = process.env;
-  const child = Bun.spawn([process.execPath, join(root, "src/main.ts"), ...args], {
-    cwd,
-    env: { PATH, HOME, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-    timeout: timeoutMs,
-    killSignal: "SIGKILL",
-  });
-  const [code, stdout, stderr] = await Promise.all([child.exited, child.stdout.text(), child.stderr.text()]);
-  return { code, stdout, stderr };
-}
-
-/** A failure in words: to stderr alone, and without a stack. */
-function expectWords({ stdout, stderr }: Ran): void {
-  expect(stdout).toBe("");
-  expect(stderr).not.toMatch(/^\s+at /m);
-}
-
-const uuid = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
-
-const statusOf = async ({ url }: Service, key: string) =>
-  (await fetch(`${url}/v1/notifications`, { headers: { authorization: `Bearer ${key}` } })).status;
 
 test("the help names every command, setting and exit code", async () => {
   const { code, stdout } = await carillon(["--help"]);

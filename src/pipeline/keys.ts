@@ -28,7 +28,7 @@ export const hashOf = (secret: string): string => createHash("sha256").update(se
 const hintOf = (secret: string) => secret.slice(-4);
 
 /** How long a key is remembered, in seconds. One that is revoked is forgotten at once, in every process. */
-const keyTtlSeconds = 60;
+export const keyTtlSeconds = 60;
 
 const cacheKeyOf = (hash: string) => `key:${hash}`;
 
