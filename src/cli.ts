@@ -100,6 +100,8 @@ async function serve({ dev }: { dev: boolean }): Promise<void> {
   const service = await startService(loadConfig(process.env), { dev });
   await stopAsked;
   await service.stop();
+  // A connection whose other end is silent would keep the process.
+  process.exit(0);
 }
 
 /** Resolves at the first SIGTERM or SIGINT. The second ends the process at once: nothing accepted is lost. */

@@ -14,10 +14,16 @@ const serverBodyMaxBytes = 128 * 1024 * 1024;
 /** How long requests under way may take to end after SIGTERM, in milliseconds. */
 const requestGraceMs = 2000;
 const requestPollMs = 5;
+/** What the rest of a stop may take beyond DRAIN_MS: with its default, a process is gone within 10 s of SIGTERM. */
+const stopSlackMs = 400;
 
 export interface Service {
   app: App;
   url: string;
+  /**
+   * Ends in order, in bounded time: where something outside does not answer, what is still under way then is as
+   * safe as after a crash. The process is to be ended afterwards.
+   */
   stop(): Promise<void>;
 }
 
@@ -35,14 +41,23 @@ export async function startService(config: Config, { dev }: { dev: boolean }): P
     app,
     url,
     async stop() {
-      app.stopping = true;
-      // Its promise waits for idle kept-alive connections, too: the requests are what is waited for here.
-      void server.stop();
-      await requestsEnded(server);
-      await app.stop();
-      await server.stop(true);
+      const timeMs = requestGraceMs + config.drainMs + stopSlackMs;
+      const inTime = await Promise.race([
+        stopInOrder(app, server).then(() => true),
+        Bun.sleep(timeMs).then(() => false),
+      ]);
+      if (!inTime) app.telemetry.log("warn", "cut off what did not end in time", { time_ms: timeMs });
     },
   };
+}
+
+async function stopInOrder(app: App, server: Awaited<ReturnType<typeof listen>>): Promise<void> {
+  app.stopping = true;
+  // Its promise waits for idle kept-alive connections, too: the requests are what is waited for here.
+  void server.stop();
+  await requestsEnded(server);
+  await app.stop();
+  await server.stop(true);
 }
 
 /** Resolves once no request is under way, or after the grace. */
