@@ -65,6 +65,11 @@ export interface Accept {
 const flushRowsMax = 1000;
 /** One flush is written while the next one gathers. */
 const flushesInFlightMax = 2;
+/** Rows that wait at most: half a second's work at full speed, and what memory holds while the database hangs. */
+const waitingRowsMax = 20_000;
+/** How long a request waits at most before its flush begins, in milliseconds. */
+const waitMaxMs = 5000;
+
 interface Needs {
   db: Database;
   cache: Cache;
@@ -80,6 +85,7 @@ export function createAccept(needs: Needs): Accept {
       rowsMax: flushRowsMax,
       inFlightMax: flushesInFlightMax,
       rowsOf: ({ notifications }) => Math.max(1, notifications.length),
+      waiting: { rowsMax: waitingRowsMax, timeMaxMs: waitMaxMs, refusal },
     },
     (submissions) => flush(needs, submissions),
   );
@@ -107,6 +113,13 @@ export function createAccept(needs: Needs): Accept {
     waiting: () => batcher.waiting(),
   };
 }
+
+const refusal = () =>
+  new ClientError(
+    "database_unavailable",
+    "The database does not keep up: too much waits to be stored. Nothing of this request was stored; repeat it in a moment.",
+    { headers: { "retry-after": "1" } },
+  );
 
 /** Store, then publish: the event log carries what the database already remembers. */
 async function flush(needs: Needs, submissions: Submission[]): Promise<(Receipt | Error)[]> {
