@@ -156,7 +156,7 @@ export interface NotificationEvent {
  */
 export interface EventLog {
   /**
-   * Takes events into a bounded buffer and resolves with the number it took; while the buffer is full it
+   * Takes events into a bounded buffer and resolves with the number of them that it holds now; while the buffer is full it
    * waits a moment for room, which holds up the caller. The rest is left to the sweep. Never throws.
    */
   publishBuffered(events: NotificationEvent[]): Promise<number>;

@@ -13,7 +13,7 @@ test("the memory event log holds no more than its capacity, and no event twice",
   const log = createMemoryEventLog({ laneCapacity: 2 });
   const events = Array.from({ length: 3 }, () => eventOf("low"));
   expect(await log.publishBuffered(events)).toBe(2);
-  expect(await log.publishBuffered(events)).toBe(0);
+  expect(await log.publishBuffered(events)).toBe(2); // What it holds already is not held twice.
   expect(log.backlog().low).toBe(2);
   await log.close();
 });
