@@ -9,6 +9,8 @@ import { viewOfKey } from "./http/views.ts";
 import { inspectData, withDatabase } from "./parts.ts";
 import { createKey, defaultProject, forgetKey, keyTtlSeconds, type NewKey } from "./pipeline/keys.ts";
 import { iso } from "./pipeline/time.ts";
+import { lookAtPostgres } from "./probes.ts";
+import { addressIn } from "./server-address.ts";
 
 interface InProject {
   project: string;
@@ -81,7 +83,7 @@ async function create(key: NewKey): Promise<void> {
 }
 
 async function list({ project }: InProject): Promise<void> {
-  const rows = await withDatabase(existingConfig(), ({ db }) => listKeys(db.orm, { project }));
+  const rows = await withDatabase(await existingConfig(), ({ db }) => listKeys(db.orm, { project }));
   if (rows.length === 0) console.error(`Project "${project}" has no keys.`);
   for (const row of rows) {
     const { id, name, kind, scopes, hint, created_at, revoked } = viewOfKey(row);
@@ -91,14 +93,17 @@ async function list({ project }: InProject): Promise<void> {
 }
 
 async function revoke(id: string, { project }: InProject): Promise<void> {
-  const { adminsLeft, forgotten } = await withDatabase(existingConfig(), async ({ db, clock, cache }) => {
-    const [revoked] = await revokeKey(db.orm, { project, id, now: iso(clock.now()) });
-    if (revoked === undefined) throw new StartError(`No key ${id} belongs to project "${project}".`);
-    const shared = await cache();
-    await forgetKey({ cache: shared }, revoked.hash);
-    const [left] = await countAdminKeys(db.orm, { project, except: id });
-    return { adminsLeft: left?.count ?? 0, forgotten: shared.available() };
-  });
+  const { adminsLeft, forgotten } = await withDatabase(
+    await existingConfig(),
+    async ({ db, clock, cache }) => {
+      const [revoked] = await revokeKey(db.orm, { project, id, now: iso(clock.now()) });
+      if (revoked === undefined) throw new StartError(`No key ${id} belongs to project "${project}".`);
+      const shared = await cache();
+      await forgetKey({ cache: shared }, revoked.hash);
+      const [left] = await countAdminKeys(db.orm, { project, except: id });
+      return { adminsLeft: left?.count ?? 0, forgotten: shared.available() };
+    },
+  );
   console.log(`Revoked ${id}.`);
   if (!forgotten) {
     console.error(`Redis does not answer: a service may take the key for ${keyTtlSeconds} s more.`);
@@ -118,10 +123,16 @@ function freeConfig(): Config {
   );
 }
 
-/** The same, where looking for a key must not make a new folder. */
-function existingConfig(): Config {
+/** The same, where looking for a key must make neither a folder nor tables. */
+async function existingConfig(): Promise<Config> {
   const config = freeConfig();
-  if (config.databaseUrl !== null) return config;
+  if (config.databaseUrl !== null) {
+    const { schemaVersion } = await lookAtPostgres(config, config.databaseUrl);
+    if (schemaVersion > 0) return config;
+    throw new StartError(
+      `There is no Carillon data in PostgreSQL at ${addressIn(config.databaseUrl)}. Set DATABASE_URL to the database of the service.`,
+    );
+  }
   const { path, database } = inspectData(config);
   if (database === "complete") return config;
   throw new StartError(`There is no Carillon data in ${path}. Set DATA_DIR to the folder of the service.`);

@@ -4,7 +4,9 @@ import { readdir } from "node:fs/promises";
 import { newestVersion } from "../db/migrate.ts";
 import { carillon, expectWords, statusOf, uuid } from "./command-line.ts";
 import { onServer, testDatabase } from "./databases.ts";
+import { eventually } from "./eventually.ts";
 import { startService } from "./process.ts";
+import { startRedis } from "./services/own-server.ts";
 import { openStack, servers } from "./stacks.ts";
 import { tempFolder } from "./temp-folder.ts";
 
@@ -135,6 +137,30 @@ test("doctor says what does not fit: replicas that are none, pools that are too 
   expect(migrate.stderr).toContain("The database of DATABASE_URL was written by a newer Carillon");
 });
 
+test("doctor tells a Redis that drops locks from one that does not, and a replica that follows from one that is cut off", async () => {
+  await using primary = await startRedis(["--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"]);
+  await using replica = await startRedis(["--replicaof", `127.0.0.1 ${primary.port}`]);
+  const doctor = async (env: Record<string, string>) =>
+    (await carillon(["doctor"], { env: { PORT: "0", ...env } })).stdout;
+  const urls = { REDIS_URL: primary.url, REDIS_REPLICA_URL: replica.url };
+
+  const found = await eventually(
+    async () => {
+      const stdout = await doctor(urls);
+      return /^ok +cache copy .* follows its primary\.$/m.test(stdout) && stdout;
+    },
+    { timeoutMs: 30_000 },
+  );
+  expect(found).toMatch(
+    /^warn +cache .* drops any key once it is full \(maxmemory-policy allkeys-lru\).* Set it to volatile-lru/m,
+  );
+  expect(await doctor({ REDIS_URL: replica.url })).toMatch(
+    /^FAIL +cache .* is a replica, which takes no writes\. Set REDIS_URL to its primary\.$/m,
+  );
+  await primary.kill();
+  expect(await doctor(urls)).toMatch(/^warn +cache copy .* does not hear its primary\./m);
+});
+
 test("doctor compares the topics that are there with the settings", async () => {
   await using stack = await openStack("PostgreSQL, Redis and Kafka");
   await using folder = tempFolder();
@@ -192,6 +218,22 @@ test.each(servers)(
   },
   60_000,
 );
+
+test("looking for keys in a database that holds nothing makes no tables", async () => {
+  await using database = await testDatabase();
+  const ran = await carillon(["keys", "list"], { env: { DATABASE_URL: database.url } });
+  expect(ran.code).toBe(1);
+  expectWords(ran);
+  const { host, pathname } = new URL(database.url);
+  expect(ran.stderr).toBe(
+    `There is no Carillon data in PostgreSQL at ${host}${pathname}. Set DATABASE_URL to the database of the service.\n`,
+  );
+  const [tables] = await onServer(
+    database.url,
+    (sql) => sql`select count(*)::int as count from pg_tables where schemaname = 'public'`,
+  );
+  expect(tables?.count).toBe(0);
+});
 
 test("a key that is revoked while Redis does not answer is, and for how long services may take it is said", async () => {
   await using database = await testDatabase();
