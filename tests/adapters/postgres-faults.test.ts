@@ -75,7 +75,7 @@ test("a server that is restarted is found again, by statements and by signals", 
   await server.kill();
   expect(failureOf(await opened.db.orm.execute(sql`select 1`).catch((error) => error))).toBe("unreachable");
   expect(opened.db.signals.heard()).toBe(false);
-  await opened.db.signals.send("wake", ""); // Nobody can hear it, and nothing is thrown.
+  await expect(opened.db.signals.send("wake", "")).rejects.toThrow();
 
   await server.restart();
   await eventually(async () => (await whoAnswers(opened.db.orm)) === "postgres");
