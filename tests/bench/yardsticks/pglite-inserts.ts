@@ -1,26 +1,26 @@
-import { newId } from "../../db/id.ts";
-import { migrate } from "../../db/migrate.ts";
-import { ensurePartitions } from "../../db/partitions.ts";
-import { insertNotifications } from "../../db/queries/notifications.ts";
-import { openDataFolder } from "../../src/adapters/data-folder.ts";
-import { openPgliteDatabase } from "../../src/adapters/database-pglite.ts";
+import { newId } from "../../../db/id.ts";
+import { migrate } from "../../../db/migrate.ts";
+import { ensurePartitions } from "../../../db/partitions.ts";
+import { insertNotifications } from "../../../db/queries/notifications.ts";
+import { openDataFolder } from "../../../src/adapters/data-folder.ts";
+import { openPgliteDatabase } from "../../../src/adapters/database-pglite.ts";
 
 /** The yardstick for bulk: what PGlite inserts into the very same table, 1,000 rows a statement, and nothing else. */
-const [folder = "", rowsText = "50000"] = process.argv.slice(2);
+const { folder, rows }: { folder: string; rows: number } = JSON.parse(process.argv[2] ?? "{}");
 const batchRows = 1000;
-const batches = Math.ceil(Number(rowsText) / batchRows);
+const batches = Math.ceil(rows / batchRows);
 const db = await openPgliteDatabase(openDataFolder(folder));
 await migrate(db.orm);
 await ensurePartitions(db.orm, Date.now());
 const projectId = newId(Date.now());
 
 function columns() {
-  const rows = Array.from({ length: batchRows }, (_, index) => index);
-  const all = <T>(value: T) => rows.map(() => value);
+  const indexes = Array.from({ length: batchRows }, (_, index) => index);
+  const all = <T>(value: T) => indexes.map(() => value);
   return {
-    ids: rows.map(() => newId(Date.now())),
+    ids: indexes.map(() => newId(Date.now())),
     projectIds: all(projectId),
-    userIds: rows.map((index) => `user_${index}`),
+    userIds: indexes.map((index) => `user_${index}`),
     priorities: all("normal"),
     statuses: all("pending"),
     channels: all("inbox"),
