@@ -65,6 +65,11 @@ const usesSpread = 0.1;
  * Connections, each used by one at a time. postgres.js has a pool, but neither keeps a minimum open nor
  * replaces a connection after so many uses nor lets one see who waits.
  *
+ * A connection carries one statement at a time. postgres.js sends several at once and so reached 4 to 8 % more point
+ * reads with 64 in flight on 25 connections (23.4k/s against 21.5k/s, for 0.028 ms of our CPU each against
+ * 0.025 ms); but there a slow statement holds up those behind it, and one that waits for a lock even the
+ * statement for which the lock's owner waits. One after another, 1.5 to 2 times as many, since the last connection is used first.
+ *
  * @param open makes a connection, and calls `onLost` when it is gone
  */
 export function createPool(

@@ -39,8 +39,20 @@ function columns() {
   };
 }
 
-/** Runs `one` again and again, `inFlight` at a time; times a second, and CPU seconds of this process a thousand. */
-async function rate(inFlight: number, one: () => Promise<unknown>) {
+interface Rate {
+  perSecond: number;
+  /** Of this process, for one. */
+  cpuMs: number;
+}
+
+function medianOf(rates: Rate[]): Rate {
+  const of = (key: keyof Rate) =>
+    rates.map((one) => one[key]).toSorted((x, y) => x - y)[Math.floor(rates.length / 2)] ?? 0;
+  return { perSecond: of("perSecond"), cpuMs: of("cpuMs") };
+}
+
+/** Runs `one` again and again for a second, `inFlight` at a time. */
+async function rate(inFlight: number, one: () => Promise<unknown>): Promise<Rate> {
   const endMs = performance.now() + seconds * 1000;
   const before = process.cpuUsage();
   const startedMs = performance.now();
@@ -84,27 +96,15 @@ for (const [name, inFlight, work] of [
   ["inserts of 500 rows, 2 at a time", 2, insert],
   ["one read at a time", 1, read],
 ] as const) {
-  const table: Record<string, { perSecond: number; cpuMs: number }[]> = { ours: [], bare: [] };
-  await rate(inFlight, work(bare));
-  await rate(inFlight, work(ours.orm));
-  for (let round = 0; round < rounds; round += 1) {
-    table.bare?.push(await rate(inFlight, work(bare)));
-    table.ours?.push(await rate(inFlight, work(ours.orm)));
+  const runs: Record<"ours" | "bare", Rate[]> = { ours: [], bare: [] };
+  for (let round = 0; round <= rounds; round += 1) {
+    runs.bare.push(await rate(inFlight, work(bare)));
+    runs.ours.push(await rate(inFlight, work(ours.orm)));
   }
-  const median = (of: number[]) => of.toSorted((a, b) => a - b)[Math.floor(of.length / 2)] ?? 0;
-  const [o, b] = [table.ours ?? [], table.bare ?? []];
+  const [o, b] = [medianOf(runs.ours.slice(1)), medianOf(runs.bare.slice(1))]; // The first round warms up.
   console.log(
-    name,
-    "| ours",
-    median(o.map((x) => x.perSecond)).toFixed(0),
-    "/s",
-    median(o.map((x) => x.cpuMs)).toFixed(4),
-    "cpu ms | bare",
-    median(b.map((x) => x.perSecond)).toFixed(0),
-    "/s",
-    median(b.map((x) => x.cpuMs)).toFixed(4),
-    "cpu ms | ratio",
-    (median(o.map((x) => x.perSecond)) / median(b.map((x) => x.perSecond))).toFixed(3),
+    `${name}: ours ${o.perSecond.toFixed(0)}/s with ${o.cpuMs.toFixed(4)} ms of CPU each, ` +
+      `postgres.js ${b.perSecond.toFixed(0)}/s with ${b.cpuMs.toFixed(4)} ms; ratio ${(o.perSecond / b.perSecond).toFixed(3)}`,
   );
 }
 await bareClient.end();
