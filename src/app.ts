@@ -10,7 +10,7 @@ import { createSweep } from "./pipeline/sweep.ts";
 import { pendingTask, scheduledTask } from "./pipeline/sweep-publish.ts";
 import { warmUp } from "./pipeline/warm-up.ts";
 import { startWork, type Work } from "./pipeline/work.ts";
-import type { Clock } from "./ports.ts";
+import type { Clock, EventLog } from "./ports.ts";
 import { createTelemetry, type Telemetry, type Write } from "./telemetry.ts";
 import { startWorkers } from "./worker-pool.ts";
 
@@ -42,6 +42,9 @@ interface AppOptions {
 
 /** Sends at the same time on a channel without a setting of its own. */
 const defaultConcurrency = 16;
+/** How long a stop waits for events that this process holds to be planned, in milliseconds. */
+const handOnMs = 1000;
+const handOnPollMs = 5;
 /** What a provider may take beyond its own time-out before an attempt is given up. */
 const attemptSlackMs = 5000;
 
@@ -92,6 +95,7 @@ export async function createApp(
       app.stopping = true;
       await warm;
       await accept.drained();
+      if (config.kafkaBrokers === null) await handedOn(log);
       await sweep.stop();
       await leadership.release();
       await work.stop(config.drainMs);
@@ -99,6 +103,16 @@ export async function createApp(
     },
   };
   return app;
+}
+
+/**
+ * Resolves once the memory's events are planned, or after a second. On a server, another process finds what is left
+ * only when PENDING_GRACE_MS is over; Kafka hands it to another at once.
+ */
+async function handedOn(log: EventLog): Promise<void> {
+  const deadlineMs = performance.now() + handOnMs;
+  const waiting = () => Object.values(log.backlog()).some((events) => events > 0);
+  while (waiting() && performance.now() < deadlineMs) await Bun.sleep(handOnPollMs);
 }
 
 /** How many workers take events from the log; 0 where the main thread does it itself. With an embedded database this thread does it, since workers share no memory. */
