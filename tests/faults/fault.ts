@@ -50,6 +50,8 @@ export interface Scene {
   client(): Client;
   /** Whether the webhook of this notification has arrived. */
   hasArrived(id: string): boolean;
+  /** Resolves in the middle of a batch: while the receiver has not answered several webhooks yet. */
+  midBatch(): Promise<unknown>;
   /** Another place, for a process that comes and goes; empty. */
   addSeat(): Seat;
 }

@@ -12,9 +12,10 @@ export const killAndRestart: Fault = {
   stacks: ["embedded", "all"],
   recoverMaxMs: 30_000,
   answerMaxMs: 10_000,
-  async inject({ seats: [seat], form, random, ledger, hasArrived }) {
+  async inject({ seats: [seat], form, random, ledger, hasArrived, midBatch }) {
     for (let round = 1; round <= form.seeds; round++) {
       await Bun.sleep(random() * killAfterMaxMs);
+      await midBatch();
       await seat.kill();
       const killedMs = performance.now();
       await seat.start();
@@ -31,10 +32,11 @@ export const killOneOfTwo: Fault = {
   stacks: ["postgres"],
   recoverMaxMs: 5000,
   answerMaxMs: 10_000,
-  async inject({ seats, form, random, ledger, hasArrived }) {
+  async inject({ seats, form, random, ledger, hasArrived, midBatch }) {
     const violations: string[] = [];
     for (let round = 0; round < form.seeds; round++) {
       await Bun.sleep(random() * killAfterMaxMs);
+      await midBatch();
       const victim = seats[round % seats.length] ?? seats[0];
       await victim.kill();
       const before = [...ledger.promised.keys()];

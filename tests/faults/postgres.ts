@@ -1,8 +1,10 @@
 /** PostgreSQL that is restarted, that cuts connections, that stands still. */
 import { onServer } from "../databases.ts";
+import { eventually } from "../eventually.ts";
 import type { Fault } from "./fault.ts";
 import { serverOf } from "./stack.ts";
 
+const downMs = 1000;
 const exitMaxMs = 10_000;
 /** Between two rounds of cutting every connection. */
 const terminateEveryMs = 500;
@@ -15,7 +17,10 @@ const restart: Fault = {
   recoverMaxMs: 8000,
   answerMaxMs: 10_000,
   async inject({ stack, seats }) {
-    await serverOf(stack, "postgres").restart();
+    const postgres = serverOf(stack, "postgres");
+    await postgres.stop();
+    await Bun.sleep(downMs);
+    await postgres.restart();
     return { interrupted: seats.length };
   },
 };
@@ -28,6 +33,7 @@ const killed: Fault = {
   async inject({ stack, seats }) {
     const postgres = serverOf(stack, "postgres");
     await postgres.kill();
+    await Bun.sleep(downMs);
     await postgres.restart();
     return { interrupted: seats.length };
   },
@@ -85,4 +91,41 @@ const stopWhilePaused: Fault = {
   },
 };
 
-export const postgresFaults = [restart, killed, terminated, paused, stopWhilePaused];
+/** More rows than may wait in a process (20,000), and what their answer may take while nothing is stored. */
+const flood = { requests: 60, rows: 1000, refusedWithinMs: 7000 };
+/** Of each process: what two flushes hold, whose outcome is not known while the database is silent. */
+const heldRequests = 2;
+
+/** What comes while the database is silent is refused in bounded time, and does not pile up. */
+const flooded: Fault = {
+  name: "more than may wait comes while PostgreSQL is stopped",
+  stacks: ["postgres"],
+  recoverMaxMs: 15_000,
+  answerMaxMs: silentAnswerMaxMs,
+  async inject({ stack, seats, client, ledger }) {
+    const postgres = serverOf(stack, "postgres");
+    postgres.pause();
+    const statuses: number[] = [];
+    const all = Array.from({ length: flood.requests }, async (_, request) => {
+      const notifications = Array.from({ length: flood.rows }, (_, row) => ({
+        to: "flooded",
+        title: `flood ${request} ${row}`,
+        body: "Too much.",
+        channels: ["inbox"],
+      }));
+      for (const { title } of notifications) ledger.asked.add(title);
+      statuses.push((await client().call("POST", "/v1/notifications/bulk", { notifications })).status);
+    });
+    const refused = () => statuses.filter((status) => status === 503).length;
+    const wanted = flood.requests - seats.length * heldRequests;
+    const violations: string[] = [];
+    await eventually(() => refused() >= wanted, { timeoutMs: flood.refusedWithinMs }).catch(() =>
+      violations.push(`${refused()} of ${wanted} were refused within ${flood.refusedWithinMs} ms`),
+    );
+    postgres.resume();
+    await Promise.allSettled(all);
+    return { interrupted: seats.length, violations };
+  },
+};
+
+export const postgresFaults = [restart, killed, terminated, paused, flooded, stopWhilePaused];

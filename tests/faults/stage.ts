@@ -25,7 +25,9 @@ const settings = {
 export const webhookConnections = 64;
 
 /** What the receiver takes for each webhook: so some are always under way. */
-const receiverMs = 25;
+const receiverMs = 50;
+/** How many of them make the middle of a batch. */
+const midBatchWebhooks = 5;
 const users = 100;
 /** About 400 notifications a second: the machine has other work, and what is measured is not speed. */
 const callerPauseMs = 200;
@@ -52,12 +54,15 @@ export async function openStage({ stack: name, processes, form, seed }: StageOpt
   const folder = opening.use(tempFolder());
   const { http } = receivers;
   const arrivals = new Map<string, { count: number; firstMs: number }>();
+  let underWay = 0;
   http.answer = async ({ body }) => {
     const { id } = (JSON.parse(body) as { data: { id: string } }).data;
     const known = arrivals.get(id);
     arrivals.set(id, { count: (known?.count ?? 0) + 1, firstMs: known?.firstMs ?? performance.now() });
     http.received.length = 0; // Their bodies are of no more use.
+    underWay += 1;
     await Bun.sleep(receiverMs);
+    underWay -= 1;
     return new Response("ok");
   };
 
@@ -108,6 +113,7 @@ export async function openStage({ stack: name, processes, form, seed }: StageOpt
       ledger,
       client,
       hasArrived: (id) => arrivals.has(id),
+      midBatch: () => eventually(() => underWay >= midBatchWebhooks, { intervalMs: 1 }),
       addSeat,
     };
     let injected: Injected = { interrupted: 0 };

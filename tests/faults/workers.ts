@@ -13,7 +13,7 @@ export const workerEnds: Fault = {
   // Its consumers leave the group only when their session of 10 s is over.
   recoverMaxMs: 30_000,
   answerMaxMs: 5000,
-  async inject({ seats: [seat], form, random, ledger, hasArrived }) {
+  async inject({ seats: [seat], form, random, ledger, hasArrived, midBatch }) {
     await seat.stop();
     await seat.start(mortalWorkers);
     for (let round = 0; round < form.seeds; round++) {
@@ -22,6 +22,7 @@ export const workerEnds: Fault = {
         [...ledger.promisedAtMs].some(([id, atMs]) => atMs > startedMs && hasArrived(id));
       await eventually(delivers, { timeoutMs: 30_000, intervalMs: 50 });
       await Bun.sleep(random() * endAfterMaxMs);
+      await midBatch();
       seat.service?.kill("SIGUSR2");
     }
     return { interrupted: form.seeds };

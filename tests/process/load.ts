@@ -45,7 +45,7 @@ export interface LoadOptions {
   onAnswer?: (status: number) => void;
   /**
    * For callers that outlive a fault: they go on after a request that was not answered or not taken, and wait
-   * `pauseMs` after each. Every other one repeats such a request, with an Idempotency-Key, until it is taken.
+   * `pauseMs` after each, on average. Every other one repeats such a request, with an Idempotency-Key, until it is taken.
    */
   persistent?: { pauseMs: number };
 }
@@ -114,7 +114,7 @@ export function startLoad({
         if (!persistent) return;
       }
       if (status !== 0) onAnswer(status);
-      if (persistent) await Bun.sleep(persistent.pauseMs);
+      if (persistent) await Bun.sleep(persistent.pauseMs * 2 * Math.random());
       // Who is told that the service stops has no reason to ask again, unless another takes its place.
       else if (status === 503) return;
       if (status === 202 || !keyed) ask = request(bulk, keyed);

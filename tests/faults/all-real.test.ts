@@ -1,0 +1,4 @@
+/** What breaks on PostgreSQL, Redis and Kafka. */
+import { testFaultsOn } from "./expect-kept.ts";
+
+testFaultsOn("all");
