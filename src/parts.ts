@@ -128,15 +128,14 @@ async function openDatabase(options: PartsOptions): Promise<OpenDatabase> {
   return databaseUrl === null ? openEmbedded(options) : openServer(databaseUrl, options);
 }
 
+const databaseTelemetry = ({ databaseSlowQueryMs }: Config, { registry, log }: Telemetry) =>
+  createDatabaseTelemetry({ registry, log, slowQueryMs: databaseSlowQueryMs });
+
 async function openServer(
   databaseUrl: string,
   { config, clock, telemetry, worker }: PartsOptions,
 ): Promise<OpenDatabase> {
-  const { registry, log } = telemetry;
-  const db = await openPostgresDatabase(
-    { ...config, databaseUrl },
-    createDatabaseTelemetry({ registry, log, slowQueryMs: config.databaseSlowQueryMs }),
-  );
+  const db = await openPostgresDatabase({ ...config, databaseUrl }, databaseTelemetry(config, telemetry));
   try {
     const migrated = worker ? [] : await bringUpToDate(db, clock);
     return { db, migrated, release: () => {} };
@@ -151,10 +150,10 @@ async function openServer(
   }
 }
 
-async function openEmbedded({ config, clock }: PartsOptions): Promise<OpenDatabase> {
+async function openEmbedded({ config, clock, telemetry }: PartsOptions): Promise<OpenDatabase> {
   const folder = openDataFolder(config.dataDir);
   try {
-    const db = await openPgliteDatabase(folder);
+    const db = await openPgliteDatabase(folder, databaseTelemetry(config, telemetry));
     const migrated = await prepareFolder(db, folder, clock);
     return { db, migrated, release: folder.release };
   } catch (error) {
