@@ -91,7 +91,8 @@ export const kafkaSettings = {
     name: "KAFKA_FETCH_BYTES",
     default: "1048576",
     unit: "bytes",
-    sentence: "The most that one fetch brings of a partition.",
+    sentence:
+      "The most that one fetch brings of a partition; a lane takes a part of it, the urgent ones the largest.",
     schema: integer(1024, 16_777_216),
   }),
   kafkaFetchWaitMs: setting({
