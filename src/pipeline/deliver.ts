@@ -99,18 +99,21 @@ export function createDeliver(needs: Needs): Deliver {
 interface ClaimedMessage {
   row: ClaimedRow;
   user: Profile;
+  /** From then on another process may send it. */
+  leaseUntilMs: number;
 }
 
 async function claim(needs: Needs, channel: ExternalChannel, ids: string[]): Promise<ClaimedMessage[]> {
   const sorted = ids.toSorted();
   const nowMs = needs.clock.now();
+  const leaseUntilMs = nowMs + needs.leaseMs;
   const rows = await claimDeliveries(needs.db.orm, {
     notificationIds: sorted,
     channels: sorted.map(() => channel),
     first: sorted[0] ?? "",
     last: sorted.at(-1) ?? "",
     now: iso(nowMs),
-    leaseUntil: iso(nowMs + needs.leaseMs),
+    leaseUntil: iso(leaseUntilMs),
   });
   const users = await loadProfiles(
     needs,
@@ -118,7 +121,7 @@ async function claim(needs: Needs, channel: ExternalChannel, ids: string[]): Pro
   );
   return rows.flatMap((row, index) => {
     const user = users[index];
-    return user === undefined ? [] : [{ row, user }];
+    return user === undefined ? [] : [{ row, user, leaseUntilMs }];
   });
 }
 
@@ -146,11 +149,17 @@ async function release({ db, clock }: Needs, channel: ExternalChannel, ids: stri
 }
 
 /** One delivery: what it is given to, what that answered, what follows from it. Never throws. */
-async function sendOne(needs: Needs, { row, user }: ClaimedMessage, signal: AbortSignal): Promise<void> {
+async function sendOne(
+  needs: Needs,
+  { row, user, leaseUntilMs }: ClaimedMessage,
+  signal: AbortSignal,
+): Promise<void> {
   const { clock, telemetry, record } = needs;
   const channel = row.channel as ExternalChannel;
   const provider = row.test ? needs.testProvider : needs.providers[channel];
   const startedMs = clock.now();
+  // It waited while the database kept those before it from being recorded, and the sweep has it by now.
+  if (startedMs >= leaseUntilMs) return;
   const skipped = (reason: string): Recorded => ({
     notificationId: row.notification_id,
     channel,

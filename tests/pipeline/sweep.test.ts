@@ -189,3 +189,24 @@ test.each(stacks)(
     for (const seen of ages) expect(seen).toEqual([1.5, 2.5, 4.5, 8.5, 16.5]);
   },
 );
+
+test("what was claimed ahead and waited until its lease ran out is sent once, by whom the sweep gave it to", async () => {
+  await using world = await createWorld({ env: { WEBHOOK_CONNECTIONS: "1" } });
+  const { app, client, clock, receivers } = world;
+  const open = Promise.withResolvers<void>();
+  receivers.http.answer = () => open.promise.then(() => new Response("ok"));
+  const to = { user_id: "ana", webhook_url: receivers.http.url };
+  const send = (title: string) => client.send({ to, title, body: "It works.", channels: ["webhook"] });
+  const hanging = await send("hangs");
+  await receivers.http.waitFor(1);
+  const ahead = await send("ahead");
+  await world.delivery(ahead, "webhook", "sending");
+
+  clock.step(app.config.leaseMs + second);
+  await world.sweep();
+  open.resolve();
+
+  for (const id of [hanging, ahead]) await world.delivery(id, "webhook", "sent");
+  await eventually(() => nothingOpen(client));
+  expect(receivers.http.received.filter(({ body }) => body.includes(ahead))).toHaveLength(1);
+});
