@@ -8,6 +8,8 @@ import type { Stack, StackName } from "./stack.ts";
 export interface Form {
   /** How often a process is killed. */
   seeds: number;
+  /** How often a worker is. */
+  workerEnds: number;
   /** How long a server is stopped. */
   pauseMs: number;
   /** How long Kafka is gone. */
@@ -21,6 +23,7 @@ export interface Form {
 
 export const shortForm: Form = {
   seeds: 2,
+  workerEnds: 1,
   pauseMs: 3000,
   kafkaDownMs: 10_000,
   rounds: 3,
@@ -30,6 +33,7 @@ export const shortForm: Form = {
 
 export const longForm: Form = {
   seeds: 20,
+  workerEnds: 20,
   pauseMs: 10_000,
   kafkaDownMs: 60_000,
   rounds: 10,
@@ -69,10 +73,14 @@ export interface Injected {
 export interface Fault {
   name: string;
   stacks: StackName[];
+  /** Of these, those on which the short form has it too. */
+  shortOn: StackName[];
   /** How long after its end a new notification may take to arrive. */
   recoverMaxMs: number;
   /** How long an answer may take meanwhile, of whatever status. */
   answerMaxMs: number;
+  /** What a process may buffer meanwhile, in MB, beyond the growth that every fault is allowed. */
+  buffersMaxMb?: number;
   /** Resolves when it is over. */
   inject(scene: Scene): Promise<Injected>;
 }

@@ -10,9 +10,14 @@ const rejoinMaxMs = 25_000;
 const putAsideMaxMs = 15_000;
 const prefix = "carillon";
 
+/** What the publisher of a lane holds back at most (kafkaBounds.bufferBytes). */
+const laneBufferMb = 16;
+
 const gone: Fault = {
   name: "Kafka killed for a while and restarted",
+  buffersMaxMb: priorities.length * laneBufferMb,
   stacks: ["all"],
+  shortOn: ["all"],
   recoverMaxMs: rejoinMaxMs,
   answerMaxMs: 5000,
   async inject({ stack, form }) {
@@ -27,6 +32,7 @@ const gone: Fault = {
 const rebalances: Fault = {
   name: "a second process joins and leaves again and again",
   stacks: ["all"],
+  shortOn: ["all"],
   recoverMaxMs: rejoinMaxMs,
   answerMaxMs: 5000,
   async inject({ addSeat, form }) {
@@ -48,6 +54,7 @@ const poisons = ["", "no JSON", '{"v": 1}', '{"v": 999}', "null"];
 const poison: Fault = {
   name: "messages on each lane that are no events",
   stacks: ["all"],
+  shortOn: ["all"],
   recoverMaxMs: 10_000,
   answerMaxMs: 5000,
   async inject({ stack }) {

@@ -9,7 +9,8 @@ const takeOverMaxMs = 15_000;
 
 export const killAndRestart: Fault = {
   name: "kill -9 and restart",
-  stacks: ["embedded", "all"],
+  stacks: ["embedded", "redis", "all"],
+  shortOn: [], // On embedded parts that is tests/process/crash.test.ts.
   recoverMaxMs: 30_000,
   answerMaxMs: 10_000,
   async inject({ seats: [seat], form, random, ledger, hasArrived, midBatch }) {
@@ -30,6 +31,7 @@ export const killAndRestart: Fault = {
 export const killOneOfTwo: Fault = {
   name: "kill -9 of one of two processes, the other goes on",
   stacks: ["postgres"],
+  shortOn: ["postgres"],
   recoverMaxMs: 5000,
   answerMaxMs: 10_000,
   async inject({ seats, form, random, ledger, hasArrived, midBatch }) {

@@ -14,9 +14,10 @@ const usage = `bun run faults [options]
   --stack NAME            ${stackNames.join(", ")}; all of them unless given; may be repeated
   --only TEXT             faults whose name holds this
   --seed NUMBER           when processes are killed (by default another one each time)
-  --seeds NUMBER          how often a process, or a worker, is killed (${longForm.seeds})
+  --seeds NUMBER          how often a process is killed (${longForm.seeds})
   --pause SECONDS         how long PostgreSQL and Redis are stopped (${longForm.pauseMs / 1000})
   --kafka-down SECONDS    how long Kafka is gone (${longForm.kafkaDownMs / 1000})
+  --worker-ends NUMBER    how often a worker is (${longForm.workerEnds})
   --rounds NUMBER         how often connections are cut and the cache is flushed (${longForm.rounds})
   --rebalances NUMBER     how often a second process comes and goes (${longForm.rebalances})
   --rebalance SECONDS     how long it stays each time (${longForm.rebalanceMs / 1000})`;
@@ -31,6 +32,7 @@ async function main(): Promise<void> {
       seeds: { type: "string" },
       pause: { type: "string" },
       "kafka-down": { type: "string" },
+      "worker-ends": { type: "string" },
       rounds: { type: "string" },
       rebalances: { type: "string" },
       rebalance: { type: "string" },
@@ -42,6 +44,7 @@ async function main(): Promise<void> {
   const ms = (text: string | undefined, otherwiseMs: number) => number(text, otherwiseMs / 1000) * 1000;
   const form: Form = {
     seeds: number(values.seeds, longForm.seeds),
+    workerEnds: number(values["worker-ends"], longForm.workerEnds),
     pauseMs: ms(values.pause, longForm.pauseMs),
     kafkaDownMs: ms(values["kafka-down"], longForm.kafkaDownMs),
     rounds: number(values.rounds, longForm.rounds),

@@ -14,6 +14,7 @@ const silentAnswerMaxMs = 12_000;
 const restart: Fault = {
   name: "PostgreSQL restarted",
   stacks: ["postgres", "all"],
+  shortOn: ["postgres"],
   recoverMaxMs: 8000,
   answerMaxMs: 10_000,
   async inject({ stack, seats }) {
@@ -28,6 +29,7 @@ const restart: Fault = {
 const killed: Fault = {
   name: "PostgreSQL killed and restarted",
   stacks: ["postgres"],
+  shortOn: ["postgres"],
   recoverMaxMs: 8000,
   answerMaxMs: 10_000,
   async inject({ stack, seats }) {
@@ -42,6 +44,7 @@ const killed: Fault = {
 const terminated: Fault = {
   name: "every connection to PostgreSQL cut, again and again",
   stacks: ["postgres", "all"],
+  shortOn: ["postgres"],
   recoverMaxMs: 5000,
   answerMaxMs: 10_000,
   async inject({ stack, form }) {
@@ -61,6 +64,7 @@ const terminated: Fault = {
 const paused: Fault = {
   name: "PostgreSQL stopped by SIGSTOP",
   stacks: ["postgres", "all"],
+  shortOn: ["postgres"],
   recoverMaxMs: 8000,
   answerMaxMs: silentAnswerMaxMs,
   async inject({ stack, seats, form }) {
@@ -76,6 +80,7 @@ const paused: Fault = {
 const stopWhilePaused: Fault = {
   name: "SIGTERM while PostgreSQL is stopped",
   stacks: ["postgres", "all"],
+  shortOn: ["postgres"],
   recoverMaxMs: 30_000,
   answerMaxMs: silentAnswerMaxMs,
   async inject({ stack, seats }) {
@@ -100,6 +105,7 @@ const heldRequests = 2;
 const flooded: Fault = {
   name: "more than may wait comes while PostgreSQL is stopped",
   stacks: ["postgres"],
+  shortOn: ["postgres"],
   recoverMaxMs: 15_000,
   answerMaxMs: silentAnswerMaxMs,
   async inject({ stack, seats, client, ledger }) {

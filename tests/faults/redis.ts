@@ -1,12 +1,18 @@
 /** Redis that stands still, dies, forgets: none of it may be noticed but in speed. */
 import { RedisClient } from "bun";
 import type { Fault } from "./fault.ts";
-import { serverOf } from "./stack.ts";
+import { type StackName, serverOf } from "./stack.ts";
 
 const downMs = 1000;
 const flushEveryMs = 200;
+const stacksWithRedis: StackName[] = ["redis", "all"];
 /** Redis is never waited for longer than REDIS_TIMEOUT_MS a call. */
-const common = { stacks: ["all" as const], recoverMaxMs: 5000, answerMaxMs: 5000 };
+const common = {
+  stacks: stacksWithRedis,
+  shortOn: ["redis" as const],
+  recoverMaxMs: 5000,
+  answerMaxMs: 5000,
+};
 
 const paused: Fault = {
   ...common,

@@ -1,8 +1,8 @@
 /** The servers that a service under test runs on: its own, so that they can be stopped and killed. */
 import { type OwnServer, startKafka, startPostgres, startRedis } from "../services/own-server.ts";
 
-export const stackNames = ["embedded", "postgres", "all"] as const;
-/** `embedded`: no server. `postgres`: PostgreSQL alone. `all`: PostgreSQL, Redis and Kafka. */
+export const stackNames = ["embedded", "postgres", "redis", "all"] as const;
+/** `embedded`: no server. `postgres`: PostgreSQL alone. `redis`: with Redis. `all`: PostgreSQL, Redis and Kafka. */
 export type StackName = (typeof stackNames)[number];
 
 export interface Stack extends AsyncDisposable {
@@ -21,7 +21,7 @@ export async function startStack(name: StackName): Promise<Stack> {
     wanted ? started.use(await make()) : null;
   const [postgres, redis, kafka] = await Promise.all([
     start(name !== "embedded", startPostgres),
-    start(name === "all", startRedis),
+    start(name === "redis" || name === "all", startRedis),
     start(name === "all", startKafka),
   ]);
   const servers = started.move();

@@ -77,6 +77,7 @@ export function brokenPromises({ fault, counts, ledger, stored, deliveries, arri
   atMost("duplicates", counts.duplicates, counts.duplicatesMax);
   atMost("duplicates that no ambiguous attempt tells of", counts.duplicates, counts.ambiguous);
   atMost("milliseconds of the slowest answer", counts.slowestAnswerMs, fault.answerMaxMs);
-  for (const { before, after } of counts.rssMb) atMost("MB of memory more", after - before, rssGrowthMaxMb);
+  const growthMaxMb = rssGrowthMaxMb + (fault.buffersMaxMb ?? 0);
+  for (const { before, after } of counts.rssMb) atMost("MB of memory more", after - before, growthMaxMb);
   return broken;
 }

@@ -10,13 +10,14 @@ const endAfterMaxMs = 500;
 export const workerEnds: Fault = {
   name: "a worker ends in the middle of a batch",
   stacks: ["all"],
+  shortOn: ["all"],
   // Its consumers leave the group only when their session of 10 s is over.
   recoverMaxMs: 30_000,
   answerMaxMs: 5000,
   async inject({ seats: [seat], form, random, ledger, hasArrived, midBatch }) {
     await seat.stop();
     await seat.start(mortalWorkers);
-    for (let round = 0; round < form.seeds; round++) {
+    for (let round = 0; round < form.workerEnds; round++) {
       const startedMs = performance.now();
       const delivers = () =>
         [...ledger.promisedAtMs].some(([id, atMs]) => atMs > startedMs && hasArrived(id));
@@ -25,6 +26,6 @@ export const workerEnds: Fault = {
       await midBatch();
       seat.service?.kill("SIGUSR2");
     }
-    return { interrupted: form.seeds };
+    return { interrupted: form.workerEnds };
   },
 };
