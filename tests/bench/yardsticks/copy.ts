@@ -26,7 +26,9 @@ export interface CopyResult {
 const { databaseUrl, rows, streams }: CopyOptions = JSON.parse(process.argv[2] ?? "{}");
 const chunkRows = 1000;
 
-const sql = postgres(databaseUrl, { max: streams, onnotice: () => {} });
+/** Migrating takes connections beside that of its transaction. */
+const migratingConnections = 3;
+const sql = postgres(databaseUrl, { max: streams + migratingConnections, onnotice: () => {} });
 const orm = drizzle(sql);
 await migrate(orm);
 await ensurePartitions(orm, Date.now());
