@@ -1,6 +1,7 @@
 import { type Priority, priorities } from "../channels/channel.ts";
 
 export interface ChannelQueue {
+  /** Takes ids, whose deliveries are leased to this process; those that do not fit are given back. */
   offer(lane: Priority, ids: string[]): void;
   /** How many more ids of a lane fit. */
   room(lane: Priority): number;
@@ -107,6 +108,11 @@ export function createChannelQueue<Claimed>({
     if (running === 0 && claiming === null) onIdle?.();
   }
 
+  /** Due for whoever has room; where the database does not take that, their leases run out by themselves. */
+  async function giveBack(ids: string[]): Promise<void> {
+    for (const page of pagesOf(ids)) await release(page).catch(onError);
+  }
+
   function begin(claimed: Claimed): void {
     running += 1;
     void run(claimed)
@@ -119,20 +125,19 @@ export function createChannelQueue<Claimed>({
 
   return {
     offer(priority, ids) {
-      if (stopped) return;
       const lane = laneOf(priority);
-      for (const id of ids) {
-        if (lane.ids.size >= laneCapacity) break;
-        lane.ids.add(id);
-      }
+      const room = stopped ? 0 : laneCapacity - lane.ids.size;
+      for (const id of ids.slice(0, room)) lane.ids.add(id);
       if (lane.ids.size >= laneCapacity) lane.wasFull = true;
+      // They are leased to this process, which has no place for them.
+      void giveBack(ids.slice(room));
       pump();
     },
     room: (priority) => (stopped ? 0 : laneCapacity - laneOf(priority).ids.size),
     async stop() {
       stopped = true;
       const waiting = lanes.values().flatMap(({ ids }) => ids);
-      for (const ids of pagesOf([...unclaimable, ...waiting])) await release(ids).catch(onError);
+      await giveBack([...unclaimable, ...waiting]);
       if (running > 0 || claiming !== null) {
         await new Promise<void>((resolve) => {
           onIdle = resolve;

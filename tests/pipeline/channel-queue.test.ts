@@ -1,0 +1,64 @@
+/** What has no place in a channel's queue is nobody's to forget: it is given back. */
+import { expect, test } from "bun:test";
+import { createChannelQueue } from "../../src/pipeline/channel-queue.ts";
+
+const laneCapacity = 10_000;
+const idsOf = (count: number, from = 0) => Array.from({ length: count }, (_, nth) => `id ${from + nth}`);
+
+/** A queue whose claims wait until `open` is called. */
+function heldQueue() {
+  const open = Promise.withResolvers<void>();
+  const released: string[] = [];
+  const run: string[] = [];
+  let rooms = 0;
+  const queue = createChannelQueue<string>({
+    concurrency: 64,
+    claim: async (ids) => {
+      await open.promise;
+      return ids;
+    },
+    unclaim: async () => {},
+    release: async (ids) => {
+      released.push(...ids);
+    },
+    run: async (id) => {
+      run.push(id);
+    },
+    onRoom: () => {
+      rooms += 1;
+    },
+    onError: (error) => {
+      throw error;
+    },
+  });
+  return { queue, released, run, rooms: () => rooms, open: open.resolve };
+}
+
+test("what overfills a lane is given back, and a full lane says when it has room", async () => {
+  const { queue, released, run, rooms, open } = heldQueue();
+  queue.offer("low", idsOf(64)); // Being claimed.
+  queue.offer("low", idsOf(laneCapacity - 100, 64));
+  expect(queue.room("low")).toBe(100);
+  queue.offer("low", idsOf(500, laneCapacity));
+  expect(queue.room("low")).toBe(0);
+  expect(queue.room("high")).toBe(laneCapacity);
+  await Promise.resolve();
+  expect(released).toEqual(idsOf(400, laneCapacity + 100));
+
+  open();
+  while (run.length < laneCapacity + 64) await new Promise(setImmediate);
+  expect(rooms()).toBe(1);
+  expect(new Set(run).size).toBe(laneCapacity + 64);
+  await queue.stop();
+});
+
+test("what is offered to a queue that stopped, or waits in one that stops, is given back", async () => {
+  const { queue, released, run, open } = heldQueue();
+  queue.offer("normal", idsOf(100));
+  const stopped = queue.stop();
+  queue.offer("normal", idsOf(10, 100));
+  open();
+  await stopped;
+  expect(released.sort()).toEqual([...idsOf(36, 64), ...idsOf(10, 100)].sort());
+  expect(run).toEqual([]);
+});
