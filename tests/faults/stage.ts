@@ -10,7 +10,7 @@ import type { Counts, Outcome } from "./counts.ts";
 import type { Fault, Form, Injected, Scene } from "./fault.ts";
 import { createSeat, rssMb, type Seat } from "./seats.ts";
 import { type StackName, startStack } from "./stack.ts";
-import { brokenPromises } from "./violations.ts";
+import { brokenPromises, growthMaxMbOf } from "./violations.ts";
 
 /** Short leases, so that what a dead process held is taken over within seconds; the rest is what operators have. */
 export const leaseMs = 3000;
@@ -35,6 +35,7 @@ const warmAnswers = 200;
 /** How long the load goes on after the recovery. */
 const afterMs = 1000;
 const settleMaxMs = 60_000;
+const collectMaxMs = 20_000;
 
 export interface Stage extends AsyncDisposable {
   run(fault: Fault): Promise<Outcome>;
@@ -163,6 +164,17 @@ export async function openStage({ stack: name, processes, form, seed }: StageOpt
     }
     const settledMs = performance.now() - stoppedMs;
 
+    const rss = () =>
+      seats.flatMap(({ service }, index) => {
+        const earlier = before[index];
+        return service !== null && earlier?.service === service
+          ? [{ before: earlier.mb, after: rssMb(service) }]
+          : [];
+      });
+    // What a burst left behind is collected a while later; what was leaked is not.
+    const isFlat = () => rss().every((mb) => mb.after - mb.before <= growthMaxMbOf(fault));
+    await eventually(isFlat, { timeoutMs: collectMaxMs, intervalMs: 500 }).catch(() => {});
+
     const listed = await client().all<ListedNotification>(`/v1/notifications?created_after=${createdAfter}`);
     const stored = new Map(listed.map((row) => [row.id, row]));
     const deliveries = await client().all<ListedDelivery>("/v1/deliveries", ({ notification_id }) =>
@@ -186,12 +198,7 @@ export async function openStage({ stack: name, processes, form, seed }: StageOpt
       slowestAnswerMs: ledger.slowestMs,
       recoveredMs: recoveredAt === null ? Number.POSITIVE_INFINITY : recoveredAt - overMs,
       settledMs,
-      rssMb: seats.flatMap(({ service }, index) => {
-        const earlier = before[index];
-        return service !== null && earlier?.service === service
-          ? [{ before: earlier.mb, after: rssMb(service) }]
-          : [];
-      }),
+      rssMb: rss(),
     };
     violations.push(...brokenPromises({ fault, counts, ledger, stored, deliveries, arrivals }));
     return { name: `${name}: ${fault.name}`, counts, violations };

@@ -5,7 +5,8 @@ import type { Counts } from "./counts.ts";
 import type { Fault } from "./fault.ts";
 
 /** What a process may hold more at the end of a fault than after its warm-up. */
-export const rssGrowthMaxMb = 150;
+const rssGrowthMaxMb = 150;
+export const growthMaxMbOf = ({ buffersMaxMb = 0 }: Fault) => rssGrowthMaxMb + buffersMaxMb;
 
 /** 409: the same Idempotency-Key is being stored at this moment. 503: not now. */
 const statusesAllowed = [409, 503];
@@ -77,7 +78,7 @@ export function brokenPromises({ fault, counts, ledger, stored, deliveries, arri
   atMost("duplicates", counts.duplicates, counts.duplicatesMax);
   atMost("duplicates that no ambiguous attempt tells of", counts.duplicates, counts.ambiguous);
   atMost("milliseconds of the slowest answer", counts.slowestAnswerMs, fault.answerMaxMs);
-  const growthMaxMb = rssGrowthMaxMb + (fault.buffersMaxMb ?? 0);
-  for (const { before, after } of counts.rssMb) atMost("MB of memory more", after - before, growthMaxMb);
+  for (const { before, after } of counts.rssMb)
+    atMost("MB of memory more", after - before, growthMaxMbOf(fault));
   return broken;
 }
