@@ -110,7 +110,7 @@ function openArchive(config: Config, telemetry: ArchiveTelemetry): Archive | nul
   return createMongoArchive({
     url: config.mongodbUrl,
     poolMax: config.mongodbPoolMax,
-    poolMin: config.mongodbPoolMin,
+    poolMin: Math.min(config.mongodbPoolMin, config.mongodbPoolMax),
     idleTimeoutMs: config.mongodbIdleTimeoutMs,
     telemetry,
   });

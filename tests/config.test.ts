@@ -24,3 +24,15 @@ test("the address of a replica set names several hosts", () => {
   expect(readConfig({ MONGODB_URL: "postgres://a.example" }).faults).toHaveLength(1);
   expect(readConfig({ MONGODB_URL: "mongodb://" }).faults).toHaveLength(1);
 });
+
+test.each([
+  ["ARCHIVE_AFTER_DAYS", { MONGODB_URL: "mongodb://127.0.0.1/carillon", ARCHIVE_AFTER_DAYS: "90" }],
+  ["KAFKA_SASL_MECHANISM", { KAFKA_SASL_MECHANISM: "plain", KAFKA_SASL_USERNAME: "carillon" }],
+  ["KAFKA_BROKERS", { KAFKA_BROKERS: "kafka-1" }],
+  ["REDIS_URL", { REDIS_URL: "http://127.0.0.1" }],
+  ["DATABASE_URL", { DATABASE_URL: "mysql://root:secret@127.0.0.1/carillon" }],
+])("%s is refused where it cannot be meant", (name, environment) => {
+  const { faults } = readConfig(environment);
+  expect(faults.map((fault) => fault.name)).toEqual([name]);
+  expect(JSON.stringify(faults)).not.toContain("secret");
+});

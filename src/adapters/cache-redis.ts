@@ -54,7 +54,7 @@ export async function createRedisCache(
   }
 
   const pool = createRedisPool({
-    min: options.redisPoolMin,
+    min: Math.min(options.redisPoolMin, options.redisPoolMax),
     max: options.redisPoolMax,
     timeoutMs,
     connect: (onLost) => connectRedis(url, { onLost, autoPipelining: false }),
