@@ -8,7 +8,7 @@ export interface Counts {
   stored: number;
   arrived: number;
   duplicates: number;
-  /** Duplicates that the service's settings allow for this fault. */
+  /** Duplicates that the service's settings allow for this fault, and those whose receiver answered too late. */
   duplicatesMax: number;
   ambiguous: number;
   longestGapMs: number;

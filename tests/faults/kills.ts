@@ -5,7 +5,7 @@ import type { Fault } from "./fault.ts";
 /** The latest moment of a kill after the process delivers again. */
 const killAfterMaxMs = 500;
 /** What a survivor may take to deliver what the dead one held: the lease, the grace, and two rounds of the sweep. */
-const takeOverMaxMs = 15_000;
+const takeOverMaxMs = 20_000;
 
 export const killAndRestart: Fault = {
   name: "kill -9 and restart",
