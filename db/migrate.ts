@@ -2,6 +2,7 @@ import { sql } from "drizzle-orm";
 import { applyOutside, commandsOf, isOutside } from "./migration-outside.ts";
 import initial from "./migrations/0001_initial.sql" with { type: "text" };
 import metadata from "./migrations/0002_metadata.sql" with { type: "text" };
+import dueOrder from "./migrations/0003_due_order.sql" with { type: "text" };
 import { isStandalone } from "./server.ts";
 import { type Drizzle, rowsOf } from "./statement.ts";
 
@@ -14,6 +15,7 @@ interface Migration {
 const migrations: Migration[] = [
   { version: 1, text: initial },
   { version: 2, text: metadata },
+  { version: 3, text: dueOrder },
 ];
 
 export const newestVersion = Math.max(...migrations.map(({ version }) => version));

@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import { idFloor } from "./id.ts";
 import { type Drizzle, rowsOf } from "./statement.ts";
 
@@ -10,6 +10,15 @@ const partitioned = [
 ] as const;
 
 export const dayMs = 86_400_000;
+
+/**
+ * That an id is one of a batch, whose placeholder is `ids`, with `first` and `last` as its bounds. The bounds alone tell which
+ * days need not be looked at; the list alone is what the index is asked for. With the bounds only, a batch of
+ * an old notification and a new one read all that lies between: seconds instead of a millisecond.
+ */
+export const within = (column: string, ids: string): SQL =>
+  sql`${sql.raw(column)} = any(${sql.placeholder(ids)}::uuid[])
+    and ${sql.raw(column)} between ${sql.placeholder("first")} and ${sql.placeholder("last")}`;
 
 /** How many days ahead partitions stand ready, today not counted. */
 const daysAhead = 2;

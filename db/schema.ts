@@ -158,7 +158,7 @@ export const due = pgTable(
   },
   (t) => [
     primaryKey({ columns: [t.notificationId, t.channel] }),
-    index("due_lane").on(t.channel, t.priority, t.at),
+    index("due_order").on(t.priority, t.channel, t.at),
   ],
 );
 

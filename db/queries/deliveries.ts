@@ -1,4 +1,5 @@
 import { sql } from "drizzle-orm";
+import { within } from "../partitions.ts";
 import type { deliveries } from "../schema.ts";
 import { statement } from "../statement.ts";
 import type { NotificationRow } from "./notifications.ts";
@@ -45,7 +46,7 @@ export const insertPlans = statement<
     with planned as (
       update notifications n set status = t.status, reason = t.reason
       from unnest(${p("ids")}::uuid[], ${p("statuses")}::text[], ${p("reasons")}::text[]) as t (id, status, reason)
-      where n.id = t.id and n.id between ${p("first")} and ${p("last")} and n.status in ('pending', 'scheduled')
+      where n.id = t.id and ${within("n.id", "ids")} and n.status in ('pending', 'scheduled')
       returning n.id, n.priority
     ), inserted as (
       insert into deliveries (notification_id, channel, project_id, user_id, status, reason, tries, updated_at)
@@ -108,16 +109,18 @@ export const claimDeliveries = statement<
       update deliveries d set status = 'sending', updated_at = ${p("now")}::timestamptz
       from unnest(${p("notificationIds")}::uuid[], ${p("channels")}::text[]) as t (notification_id, channel)
       where d.notification_id = t.notification_id and d.channel = t.channel
-        and d.notification_id between ${p("first")} and ${p("last")} and d.status in ('queued', 'retrying')
+        and ${within("d.notification_id", "notificationIds")} and d.status in ('queued', 'retrying')
       returning d.notification_id, d.channel, d.project_id, d.user_id, d.tries
     ), leased as (
       update due set at = ${p("leaseUntil")}::timestamptz, leased = true
-      from claimed c where due.notification_id = c.notification_id and due.channel = c.channel
+      from claimed c
+      where due.notification_id = c.notification_id and due.channel = c.channel
+        and due.notification_id = any(${p("notificationIds")}::uuid[])
     )
     select c.*, pr.kind = 'test' as test, n.title, n.body, n.priority, n.data, n.metadata,
       (extract(epoch from n.expires_at) * 1000)::float8 as expires_at
     from claimed c
-    join notifications n on n.id = c.notification_id and n.id between ${p("first")} and ${p("last")}
+    join notifications n on n.id = c.notification_id and ${within("n.id", "notificationIds")}
     join projects pr on pr.id = c.project_id`,
 );
 
@@ -129,7 +132,9 @@ export const unclaimDeliveries = statement<{ notificationIds: string[]; channels
       select * from unnest(${p("notificationIds")}::uuid[], ${p("channels")}::text[]) as t (notification_id, channel)
     ), freed as (
       update due set at = ${p("now")}::timestamptz, leased = false
-      from t where due.notification_id = t.notification_id and due.channel = t.channel
+      from t
+      where due.notification_id = t.notification_id and due.channel = t.channel
+        and due.notification_id = any(${p("notificationIds")}::uuid[])
     )
     update deliveries d set status = 'queued' from t
     where d.notification_id = t.notification_id and d.channel = t.channel and d.status = 'sending'`,
@@ -148,11 +153,17 @@ export const releaseWaiting = statement<{
 }>(
   "releaseWaiting",
   sql`
+    with waiting as materialized (
+      select d.notification_id, d.channel
+      from unnest(${p("notificationIds")}::uuid[]) as t (notification_id)
+      join deliveries d on d.notification_id = t.notification_id and d.channel = ${p("channel")}
+        and ${within("d.notification_id", "notificationIds")}
+      where d.status in ('queued', 'retrying')
+    )
     update due set at = ${p("now")}::timestamptz, leased = false
-    from deliveries d
-    where due.notification_id = any(${p("notificationIds")}::uuid[]) and due.channel = ${p("channel")} and due.leased
-      and d.notification_id = due.notification_id and d.channel = due.channel
-      and d.notification_id between ${p("first")} and ${p("last")} and d.status in ('queued', 'retrying')`,
+    from waiting w
+    where due.notification_id = w.notification_id and due.channel = w.channel and due.leased
+      and due.notification_id = any(${p("notificationIds")}::uuid[])`,
 );
 
 export interface OutcomeColumns {
@@ -193,23 +204,24 @@ export const recordOutcomes = statement<
       select t.notification_id, attempt_id, t.channel, attempt_at, provider, outcome,
         case when n.title = '' then '' else answer end
       from t join notifications n on n.id = t.notification_id
-      where attempt_id is not null and n.id between ${p("first")} and ${p("last")}
+      where attempt_id is not null and ${within("n.id", "notificationIds")}
     ), moved as (
       update deliveries d
       set status = t.status, reason = t.reason, tries = t.tries, updated_at = ${p("now")}::timestamptz
       from t
       where d.notification_id = t.notification_id and d.channel = t.channel
-        and d.notification_id between ${p("first")} and ${p("last")} and d.status = 'sending'
+        and ${within("d.notification_id", "notificationIds")} and d.status = 'sending'
       returning d.notification_id, d.channel, d.status, d.project_id, t.retry_at
     ), waiting as (
       insert into due (notification_id, channel, priority, at, leased)
       select m.notification_id, m.channel, n.priority, m.retry_at, false
       from moved m join notifications n on n.id = m.notification_id
-      where m.status = 'retrying' and n.id between ${p("first")} and ${p("last")}
+      where m.status = 'retrying' and ${within("n.id", "notificationIds")}
       on conflict (notification_id, channel) do update set at = excluded.at, leased = false
     ), released as (
       delete from due using moved m
       where m.status <> 'retrying' and due.notification_id = m.notification_id and due.channel = m.channel
+        and due.notification_id = any(${p("notificationIds")}::uuid[])
     ), buried as (
       insert into dead_letters (project_id, notification_id, channel)
       select project_id, notification_id, channel from moved where status = 'failed'

@@ -12,11 +12,11 @@ export const takeDueNotifications = statement<
   "takeDueNotifications",
   sql`
     update due set at = ${p("leaseUntil")}::timestamptz, leased = true
-    where (notification_id, channel) in (
-      select notification_id, channel from due
+    where ctid = any(array(
+      select ctid from due
       where at <= ${p("now")}::timestamptz and channel = '' and priority = ${p("priority")}
       order by at limit ${p("limit")}::int for update skip locked
-    )
+    ))
     returning notification_id`,
 );
 
@@ -42,16 +42,17 @@ export const takeDueDeliveries = statement<
   sql`
     with taken as (
       update due set at = ${p("leaseUntil")}::timestamptz, leased = true
-      where (notification_id, channel) in (
-        select notification_id, channel from due
+      where ctid = any(array(
+        select ctid from due
         where at <= ${p("now")}::timestamptz and channel = ${p("channel")} and priority = ${p("priority")}
         order by at limit ${p("limit")}::int for update skip locked
-      )
+      ))
       returning notification_id, channel
     ), abandoned as (
       update deliveries d set status = 'queued', updated_at = ${p("now")}::timestamptz
       from taken t
       where d.notification_id = t.notification_id and d.channel = t.channel and d.status = 'sending'
+        and d.notification_id = any(array(select notification_id from taken))
       returning d.notification_id, d.channel
     ), noted as (
       insert into attempts (notification_id, id, channel, at, provider, outcome, answer)

@@ -2,6 +2,7 @@ import { and, eq, type SQL, sql } from "drizzle-orm";
 import { unnested } from "../batch-insert.ts";
 import { idFloor } from "../id.ts";
 import { type Page, paged, pageOf, paramsOf } from "../page.ts";
+import { within } from "../partitions.ts";
 import { notifications } from "../schema.ts";
 import { type Drizzle, prepared, statement } from "../statement.ts";
 
@@ -186,7 +187,7 @@ export const lockNotifications = statement<{ ids: string[]; first: string; last:
   "lockNotifications",
   sql`
     select from notifications
-    where id = any(${p("ids")}::uuid[]) and id between ${p("first")} and ${p("last")}
+    where ${within("id", "ids")}
     order by id for update`,
 );
 
@@ -211,11 +212,11 @@ export const closeNotifications = statement<
           when bool_or(status in ('sent', 'delivered')) then null
           else min(reason) end as reason
       from deliveries
-      where notification_id = any(${p("ids")}::uuid[]) and notification_id between ${p("first")} and ${p("last")}
+      where ${within("notification_id", "ids")}
       group by notification_id
       having bool_and(status in ('sent', 'delivered', 'bounced', 'failed', 'skipped', 'cancelled'))
     ) ended
-    where n.id = ended.notification_id and n.id between ${p("first")} and ${p("last")}
+    where n.id = ended.notification_id and ${within("n.id", "ids")}
       and n.status = 'processing'
     returning n.id, n.status`,
 );

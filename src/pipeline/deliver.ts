@@ -31,7 +31,8 @@ export interface Deliver {
   offer(channel: ExternalChannel, lane: Priority, notificationIds: string[]): void;
   /** How many more deliveries of a lane the channel's queue takes. */
   room(channel: ExternalChannel, lane: Priority): number;
-  fullChannels(lane: Priority): ExternalChannel[];
+  /** The channels whose queues may have no room for so many more deliveries of a lane. */
+  fullChannels(lane: Priority, count: number): ExternalChannel[];
   reachable(channel: Channel): boolean;
   /** Sends nothing more. Waits `graceMs` for what is under way, then cuts it off; all of it is recorded. */
   stop(graceMs: number): Promise<void>;
@@ -81,8 +82,8 @@ export function createDeliver(needs: Needs): Deliver {
   return {
     offer: (channel, lane, ids) => queueOf(channel).offer(lane, ids),
     room: (channel, lane) => queueOf(channel).room(lane),
-    fullChannels: (lane) =>
-      [...queues].filter(([, queue]) => queue.room(lane) === 0).map(([channel]) => channel),
+    fullChannels: (lane, count) =>
+      [...queues].filter(([, queue]) => queue.room(lane) < count).map(([channel]) => channel),
     reachable: (channel) => channel === "inbox" || needs.providers[channel] !== undefined,
     async stop(graceMs) {
       const timer = setTimeout(() => {

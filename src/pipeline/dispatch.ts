@@ -18,6 +18,9 @@ interface Needs {
   cachePreferencesTtlSeconds: number;
 }
 
+/** Batches of a lane that may be planned at the same time (KAFKA_PARTITIONS_CONCURRENT), each unaware of the others. */
+const batchesAtOnce = 3;
+
 type Planned = { event: NotificationEvent; decisions: Decision[] };
 
 /** Plans a batch and stores what was decided; deliveries that are to be sent go on to their channel's queue. */
@@ -35,7 +38,9 @@ export async function dispatch(needs: Needs, batch: NotificationEvent[], lane: P
   const inserted = await insertPlans(needs.db.orm, columns);
   count(needs, columns, inserted, lane, nowMs);
   telemetry.flushed("dispatch", inserted.length, performance.now() - startedMs);
-  const queued = inserted.filter(({ status }) => status === "queued");
+  // What is for a full channel is due in the database, and leased to nobody.
+  const full = new Set<string>(columns.fullChannels);
+  const queued = inserted.filter(({ status, channel }) => status === "queued" && !full.has(channel));
   for (const [channel, deliveries] of Map.groupBy(queued, ({ channel }) => channel as ExternalChannel)) {
     deliver.offer(
       channel,
@@ -86,7 +91,7 @@ function columnsOf(planned: Planned[], lane: Priority, { deliver, leaseMs }: Nee
     deliveryReasons: deliveries.map(({ decision }) => (decision.does === "skip" ? decision.reason : null)),
     now: iso(nowMs),
     leaseUntil: iso(nowMs + leaseMs),
-    fullChannels: deliver.fullChannels(lane) satisfies Channel[],
+    fullChannels: deliver.fullChannels(lane, planned.length * batchesAtOnce) satisfies Channel[],
     scheduledIds: sorted.flatMap(({ event }) => (event.scheduled ? [event.id] : [])),
   };
 }

@@ -47,22 +47,25 @@ async function offerDeliveries(
   priority: Priority,
   nowMs: number,
 ): Promise<void> {
-  const limit = Math.min(deliver.room(channel, priority), pageMax);
-  if (limit === 0) return;
-  const taken = await takeDueDeliveries(db.orm, {
-    channel,
-    priority,
-    provider: providers[channel]?.name ?? "none",
-    now: iso(nowMs),
-    leaseUntil: iso(nowMs + leaseMs),
-    limit,
-    attemptId: newId(nowMs),
-    answer: "the process that was sending this stopped before it recorded the answer",
-  });
-  telemetry.swept("delivery", taken.length);
-  deliver.offer(
-    channel,
-    priority,
-    taken.map(({ notification_id }) => notification_id),
-  );
+  for (;;) {
+    const limit = Math.min(deliver.room(channel, priority), pageMax);
+    if (limit === 0) return; // It wakes the sweep once it has room.
+    const taken = await takeDueDeliveries(db.orm, {
+      channel,
+      priority,
+      provider: providers[channel]?.name ?? "none",
+      now: iso(nowMs),
+      leaseUntil: iso(nowMs + leaseMs),
+      limit,
+      attemptId: newId(nowMs),
+      answer: "the process that was sending this stopped before it recorded the answer",
+    });
+    telemetry.swept("delivery", taken.length);
+    deliver.offer(
+      channel,
+      priority,
+      taken.map(({ notification_id }) => notification_id),
+    );
+    if (taken.length < limit) return;
+  }
 }
