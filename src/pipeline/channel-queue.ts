@@ -30,7 +30,7 @@ const laneCapacity = 10_000;
 const claimRetryMs = 1000;
 
 /** Ids that are given back at once. */
-const releaseMax = 2000;
+const releaseMax = 500;
 
 function* pagesOf(ids: string[]): Generator<string[]> {
   for (let from = 0; from < ids.length; from += releaseMax) yield ids.slice(from, from + releaseMax);

@@ -17,8 +17,8 @@ interface Needs {
   leaseMs: number;
 }
 
-/** Rows that one statement takes at most. */
-const pageMax = 2000;
+/** Rows that one statement takes at most: what is joined by a loop, where the server chooses one, grows with its square. */
+const pageMax = 500;
 
 /** Offers deliveries that are due (retries, replays, what found its queue full, what was abandoned) to the queues. */
 export function deliveriesTask(needs: Needs): SweepTask {
