@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import { within } from "../partitions.ts";
 import type { deliveries } from "../schema.ts";
 import { statement } from "../statement.ts";
@@ -37,16 +37,17 @@ export interface PlanColumns {
  * deliveries or not at all. A notification that was planned or cancelled meanwhile is left as it is, so that
  * the same event twice inserts nothing. Gives the deliveries that are to be sent now.
  */
-export const insertPlans = statement<
-  PlanColumns & Record<string, unknown>,
-  { notification_id: string; channel: string; status: DeliveryStatus }
->(
-  "insertPlans",
-  sql`
+const planning = (name: string, ofBatch: SQL) =>
+  statement<
+    PlanColumns & Record<string, unknown>,
+    { notification_id: string; channel: string; status: DeliveryStatus }
+  >(
+    name,
+    sql`
     with planned as (
       update notifications n set status = t.status, reason = t.reason
       from unnest(${p("ids")}::uuid[], ${p("statuses")}::text[], ${p("reasons")}::text[]) as t (id, status, reason)
-      where n.id = t.id and ${within("n.id", "ids")} and n.status in ('pending', 'scheduled')
+      where n.id = t.id and ${ofBatch} and n.status in ('pending', 'scheduled')
       returning n.id, n.priority
     ), inserted as (
       insert into deliveries (notification_id, channel, project_id, user_id, status, reason, tries, updated_at)
@@ -72,7 +73,13 @@ export const insertPlans = statement<
       delete from due where channel = '' and notification_id = any(${p("scheduledIds")}::uuid[])
     )
     select notification_id, channel, status from inserted`,
-);
+  );
+
+/** For a batch whose ids lie close together, as the event log's do: 45,000 a second in bulk, the other 30,000. */
+export const insertPlans = planning("insertPlans", sql`n.id between ${p("first")} and ${p("last")}`);
+
+/** For one with ids from long ago, such as what was scheduled: what lies between is not read. */
+export const insertScatteredPlans = planning("insertScatteredPlans", within("n.id", "ids"));
 
 /** A delivery that is ours to send, with all that its message needs but the user's profile. */
 export interface ClaimedRow {

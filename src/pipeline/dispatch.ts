@@ -1,5 +1,5 @@
 import { idTimeMs } from "../../db/id.ts";
-import { insertPlans } from "../../db/queries/deliveries.ts";
+import { insertPlans, insertScatteredPlans } from "../../db/queries/deliveries.ts";
 import type { Channel, ExternalChannel, Priority } from "../channels/channel.ts";
 import type { Cache, Clock, Database, NotificationEvent } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
@@ -18,6 +18,9 @@ interface Needs {
   cachePreferencesTtlSeconds: number;
 }
 
+/** A batch made within so long lies close together, in milliseconds. */
+const denseSpanMs = 10_000;
+
 /** Batches of a lane that may be planned at the same time (KAFKA_PARTITIONS_CONCURRENT), each unaware of the others. */
 const batchesAtOnce = 3;
 
@@ -35,7 +38,9 @@ export async function dispatch(needs: Needs, batch: NotificationEvent[], lane: P
     return { event, decisions: plan(event, profile, deliver.reachable, nowMs) };
   });
   const columns = columnsOf(planned, lane, needs, nowMs);
-  const inserted = await insertPlans(needs.db.orm, columns);
+  const spanMs = idTimeMs(columns.last) - idTimeMs(columns.first);
+  const insert = spanMs <= denseSpanMs ? insertPlans : insertScatteredPlans;
+  const inserted = await insert(needs.db.orm, columns);
   count(needs, columns, inserted, lane, nowMs);
   telemetry.flushed("dispatch", inserted.length, performance.now() - startedMs);
   // What is for a full channel is due in the database, and leased to nobody.
