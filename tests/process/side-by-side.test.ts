@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { eventually } from "../eventually.ts";
 import { newAdminKey, startService } from "../process.ts";
-import { openStack, servers } from "../stacks.ts";
+import { openStack, type StackName, servers } from "../stacks.ts";
 import { tempFolder } from "../temp-folder.ts";
 import { createClient } from "./client.ts";
 import { arrivals, startReceivers } from "./receivers.ts";
@@ -18,23 +18,8 @@ const places = [
 
 describe.each(places)("two processes on $name (Redis: $redis)", ({ name, redis }) => {
   test("a key revoked by one is refused by the other, and a profile changed by one is used by the other", async () => {
-    await using folder = tempFolder();
-    await using stack = await openStack(name);
-    await using receivers = await startReceivers();
-    const key = newAdminKey();
-    const env = {
-      ...stack.env,
-      ...(redis ? {} : { REDIS_URL: "" }),
-      ...receivers.env,
-      ADMIN_KEY: key,
-      RATE_LIMIT_PER_MINUTE: "0",
-    };
-    await using one = startService({ cwd: folder.path, env });
-    await one.ready;
-    await using other = startService({ cwd: folder.path, env });
-    await other.ready;
-    const [here, there] = [one, other].map(({ url }) => createClient({ url, key }));
-    if (here === undefined || there === undefined) throw new Error("two processes, two clients");
+    await using two = await startTwo(name, redis);
+    const { here, there, receivers } = two;
 
     const made = await here.call<{ id: string; secret: string }>("POST", "/v1/keys", {
       name: "short-lived",
@@ -66,32 +51,18 @@ describe.each(places)("two processes on $name (Redis: $redis)", ({ name, redis }
   });
 
   test("an address that comes along with a notification is used at once, whatever anybody remembers", async () => {
-    await using folder = tempFolder();
-    await using stack = await openStack(name);
-    await using receivers = await startReceivers();
-    const key = newAdminKey();
-    const env = {
-      ...stack.env,
-      ...(redis ? {} : { REDIS_URL: "" }),
-      ...receivers.env,
-      ADMIN_KEY: key,
-      RATE_LIMIT_PER_MINUTE: "0",
-    };
-    await using one = startService({ cwd: folder.path, env });
-    await one.ready;
-    await using other = startService({ cwd: folder.path, env });
-    await other.ready;
-    const clients = [one, other].map(({ url }) => createClient({ url, key }));
+    await using two = await startTwo(name, redis);
+    const clients = [two.here, two.there];
+    const { receivers } = two;
     const names = Array.from({ length: 50 }, (_, nth) => `user-${nth}`);
     const hello = { title: "Hello", body: "It works." };
     // Whoever plans these remembers that nobody has an address.
     const before = await Promise.all(
       clients.flatMap((client) => names.map((to) => client.send({ ...hello, to }))),
     );
-    const client = clients[0];
     await eventually(async () => {
-      const found = await Promise.all(before.map((id) => client?.notification(id)));
-      return found.every((detail) => detail?.status === "sent");
+      const found = await Promise.all(before.map((id) => two.here.notification(id)));
+      return found.every((detail) => detail.status === "sent");
     });
 
     const ids = await Promise.all(
@@ -104,3 +75,27 @@ describe.each(places)("two processes on $name (Redis: $redis)", ({ name, redis }
     expect([...arrivals(receivers.http.received).keys()].sort()).toEqual(ids.map((id) => id ?? "").sort());
   });
 });
+
+/** Two processes with the same settings, and their callers. */
+async function startTwo(name: StackName, redis: boolean) {
+  const parts = new AsyncDisposableStack();
+  const folder = parts.use(tempFolder());
+  const stack = parts.use(await openStack(name));
+  const receivers = parts.use(await startReceivers());
+  const key = newAdminKey();
+  const env = {
+    ...stack.env,
+    ...(redis ? {} : { REDIS_URL: "" }),
+    ...receivers.env,
+    ADMIN_KEY: key,
+    RATE_LIMIT_PER_MINUTE: "0",
+  };
+  const start = async () => {
+    const service = parts.use(startService({ cwd: folder.path, env }));
+    await service.ready;
+    return createClient({ url: service.url, key });
+  };
+  const here = await start();
+  const there = await start();
+  return { here, there, receivers, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+}
