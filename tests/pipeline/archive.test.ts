@@ -1,4 +1,5 @@
 /** What is closed leaves the database for MongoDB when it is old, and is never missing from both. */
+
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { sql } from "drizzle-orm";
 import { dropOldPartitions } from "../../db/partitions.ts";
@@ -7,6 +8,7 @@ import { type ArchiveNeeds, archiveOldDays } from "../../src/pipeline/archive.ts
 import { iso } from "../../src/pipeline/time.ts";
 import type { Archive } from "../../src/ports.ts";
 import { type OwnDatabase, testDatabase } from "../databases.ts";
+import { eventually } from "../eventually.ts";
 import { startMongo, type TestMongo } from "../mongodb.ts";
 import { day, hour } from "./clock.ts";
 import { createWorld, type World } from "./world.ts";
@@ -226,8 +228,12 @@ describe.each(["the embedded database", "PostgreSQL"])("on %s", (kind) => {
     expect(answer.headers.get("retry-after")).toBe("5");
 
     mongo.mend();
-    await archiveNow(world);
-    expect((await kept(world)).rows).toBe(0);
+    // A connection that was cut may fail one more time before a new one is made.
+    await eventually(async () => {
+      await archiveNow(world);
+      return (await kept(world)).rows === 0;
+    });
+    world.errors.length = 0;
     expect((await get(world, archived)).status).toBe(200);
     expect((await get(world, young)).status).toBe(200);
     expect((await get(world, "01959999-0000-7000-8000-000000000000")).status).toBe(404);
