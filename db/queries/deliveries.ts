@@ -6,6 +6,12 @@ import type { NotificationRow } from "./notifications.ts";
 
 const p = sql.placeholder;
 
+/**
+ * The channel of a row in due, for whoever looks up a batch. As an expression it offers no index: by the index that orders
+ * what is due, which has the channel too, a batch once read the whole of it for each of its rows (500 ms).
+ */
+const dueChannel = sql.raw("(due.channel || '')");
+
 export type DeliveryRow = typeof deliveries.$inferSelect;
 export type DeliveryStatus = DeliveryRow["status"];
 
@@ -70,7 +76,7 @@ const planning = (name: string, ofBatch: SQL) =>
       where status = 'queued'
       on conflict do nothing
     ), released as (
-      delete from due where channel = '' and notification_id = any(${p("scheduledIds")}::uuid[])
+      delete from due where ${dueChannel} = '' and notification_id = any(${p("scheduledIds")}::uuid[])
     )
     select notification_id, channel, status from inserted`,
   );
@@ -121,7 +127,7 @@ export const claimDeliveries = statement<
     ), leased as (
       update due set at = ${p("leaseUntil")}::timestamptz, leased = true
       from claimed c
-      where due.notification_id = c.notification_id and due.channel = c.channel
+      where due.notification_id = c.notification_id and ${dueChannel} = c.channel
         and due.notification_id = any(${p("notificationIds")}::uuid[])
     )
     select c.*, pr.kind = 'test' as test, n.title, n.body, n.priority, n.data, n.metadata,
@@ -140,7 +146,7 @@ export const unclaimDeliveries = statement<{ notificationIds: string[]; channels
     ), freed as (
       update due set at = ${p("now")}::timestamptz, leased = false
       from t
-      where due.notification_id = t.notification_id and due.channel = t.channel
+      where due.notification_id = t.notification_id and ${dueChannel} = t.channel
         and due.notification_id = any(${p("notificationIds")}::uuid[])
     )
     update deliveries d set status = 'queued' from t
@@ -169,8 +175,8 @@ export const releaseWaiting = statement<{
     )
     update due set at = ${p("now")}::timestamptz, leased = false
     from waiting w
-    where due.notification_id = w.notification_id and due.channel = w.channel and due.leased
-      and due.notification_id = any(${p("notificationIds")}::uuid[])`,
+    where due.notification_id = w.notification_id and ${dueChannel} = w.channel and due.leased
+        and due.notification_id = any(${p("notificationIds")}::uuid[])`,
 );
 
 export interface OutcomeColumns {
@@ -227,7 +233,7 @@ export const recordOutcomes = statement<
       on conflict (notification_id, channel) do update set at = excluded.at, leased = false
     ), released as (
       delete from due using moved m
-      where m.status <> 'retrying' and due.notification_id = m.notification_id and due.channel = m.channel
+      where m.status <> 'retrying' and due.notification_id = m.notification_id and ${dueChannel} = m.channel
         and due.notification_id = any(${p("notificationIds")}::uuid[])
     ), buried as (
       insert into dead_letters (project_id, notification_id, channel)
