@@ -23,8 +23,9 @@ export async function dropEmptiedDays(db: Drizzle, before: string): Promise<stri
 async function dropDay(db: Drizzle, names: string[]): Promise<boolean> {
   try {
     if (!(await isEmpty(db, names))) return false;
-    // What was deleted still fills pages: given back now, the second look, under the lock, takes no time.
-    for (const name of names) await db.execute(sql`vacuum ${sql.raw(name)}`);
+    // What was deleted still fills pages: given back now, the second look, under the lock, takes no time. One that is
+    // being vacuumed is passed over: whoever waits for its lock holds up the giving back (5 s, vacuum's own patience).
+    for (const name of names) await db.execute(sql`vacuum (skip_locked) ${sql.raw(name)}`);
     return await db.transaction((tx) => dropIfEmpty(tx, names));
   } catch (error) {
     if (isTaken(error)) return false;
