@@ -4,6 +4,12 @@ import type { NotificationRow } from "./notifications.ts";
 
 const p = sql.placeholder;
 
+/**
+ * The channel of a row in due, for whoever looks up a batch. As an expression it offers no index: by the index that orders
+ * what is due, which has the channel too, a batch once read the whole of it for each of its rows (500 ms).
+ */
+export const dueChannel = sql.raw("(due.channel || '')");
+
 /** Scheduled notifications of a lane whose time has come; leased, so that one sweep at a time publishes them. */
 export const takeDueNotifications = statement<
   { priority: string; now: string; leaseUntil: string; limit: number },
@@ -47,13 +53,12 @@ export const takeDueDeliveries = statement<
         where at <= ${p("now")}::timestamptz and channel = ${p("channel")} and priority = ${p("priority")}
         order by at limit ${p("limit")}::int for update skip locked
       ))
-      returning notification_id, channel
+      returning notification_id
     ), abandoned as (
-      update deliveries d set status = 'queued', updated_at = ${p("now")}::timestamptz
-      from taken t
-      where d.notification_id = t.notification_id and d.channel = t.channel and d.status = 'sending'
-        and d.notification_id = any(array(select notification_id from taken))
-      returning d.notification_id, d.channel
+      update deliveries set status = 'queued', updated_at = ${p("now")}::timestamptz
+      where notification_id = any(array(select notification_id from taken)) and channel = ${p("channel")}
+        and status = 'sending'
+      returning notification_id, channel
     ), noted as (
       insert into attempts (notification_id, id, channel, at, provider, outcome, answer)
       select notification_id, ${p("attemptId")}::uuid, channel, ${p("now")}::timestamptz, ${p("provider")}::text,

@@ -1,8 +1,15 @@
 import { type Priority, priorities } from "../channels/channel.ts";
 
+/** A delivery that is leased to this process. */
+export interface Offered {
+  id: string;
+  /** From then on another process may take it. */
+  leaseUntilMs: number;
+}
+
 export interface ChannelQueue {
   /** Takes ids, whose deliveries are leased to this process; those that do not fit are given back. */
-  offer(lane: Priority, ids: string[]): void;
+  offer(lane: Priority, ids: string[], leaseUntilMs: number): void;
   /** How many more ids of a lane fit. */
   room(lane: Priority): number;
   /** Takes nothing more, gives back what was not begun, and waits for what was. */
@@ -10,14 +17,15 @@ export interface ChannelQueue {
 }
 
 interface QueueOptions<Claimed> {
+  /** Sends under way at the same time. */
   concurrency: number;
   /** Makes deliveries ours; gives those that still were to be had. */
-  claim(ids: string[]): Promise<Claimed[]>;
+  claim(offered: Offered[]): Promise<Claimed[]>;
   unclaim(claimed: Claimed[]): Promise<void>;
   /** Gives back what was offered and never claimed. */
   release(ids: string[]): Promise<void>;
-  /** Settles once its outcome is recorded. */
-  run(claimed: Claimed): Promise<void>;
+  /** Calls `onOutcome` once the outcome is known, and settles once it is recorded. */
+  run(claimed: Claimed, onOutcome: () => void): Promise<void>;
   /** A lane that was full has room again. */
   onRoom(): void;
   onError(error: unknown): void;
@@ -25,6 +33,15 @@ interface QueueOptions<Claimed> {
 
 /** Ids that wait in memory, a lane; the rest stays in the database, due. */
 const laneCapacity = 10_000;
+
+/**
+ * What was begun and is not recorded, for each send at a time: so many may be sent again after a crash. With more than one,
+ * sending goes on while outcomes are written, and more of them are written at once.
+ */
+export const begunPerSend = 4;
+
+/** The most that one claim takes, for each send at a time. */
+const claimPerSend = 4;
 
 /** How long the database is left alone after a claim that failed, in milliseconds. */
 const claimRetryMs = 1000;
@@ -36,10 +53,18 @@ function* pagesOf(ids: string[]): Generator<string[]> {
   for (let from = 0; from < ids.length; from += releaseMax) yield ids.slice(from, from + releaseMax);
 }
 
+interface Lane<Claimed> {
+  waiting: Map<string, Offered>;
+  wasFull: boolean;
+  /** Ours, and not begun. */
+  ready: Claimed[];
+  isClaiming: boolean;
+}
+
 /**
  * A channel's own queue: it sends with a bounded concurrency and claims what it is about to send, so that a
  * channel that hangs holds up nobody else, and what waits can still be cancelled. Within it the more urgent
- * lane goes first.
+ * lane goes first, and none waits for another's claim.
  */
 export function createChannelQueue<Claimed>({
   concurrency,
@@ -50,12 +75,16 @@ export function createChannelQueue<Claimed>({
   onRoom,
   onError,
 }: QueueOptions<Claimed>): ChannelQueue {
-  const lanes = new Map(priorities.map((priority) => [priority, { ids: new Set<string>(), wasFull: false }]));
-  /** What could not be claimed, for the next try. */
-  let unclaimable: string[] = [];
-  let ready: Claimed[] = [];
-  let running = 0;
-  let claiming: Promise<void> | null = null;
+  const lanes = new Map<Priority, Lane<Claimed>>(
+    priorities.map((priority) => [
+      priority,
+      { waiting: new Map(), wasFull: false, ready: [], isClaiming: false },
+    ]),
+  );
+  let sending = 0;
+  let begun = 0;
+  /** Sends that ended since the last claim: so many more will, until the next one is through. */
+  let endedSinceClaim = 0;
   let stopped = false;
   let onIdle: (() => void) | undefined;
 
@@ -64,49 +93,65 @@ export function createChannelQueue<Claimed>({
     if (lane === undefined) throw new Error(`no lane for priority ${priority}`);
     return lane;
   };
-  const anyWaiting = () => unclaimable.length > 0 || lanes.values().some(({ ids }) => ids.size > 0);
 
-  /** The next ids to claim, most urgent first. */
-  function takeNext(count: number): string[] {
-    const taken = unclaimable.splice(0);
-    for (const lane of lanes.values()) {
-      for (const id of lane.ids) {
-        if (taken.length === count) return taken;
-        lane.ids.delete(id);
-        taken.push(id);
-      }
-      if (lane.wasFull && lane.ids.size < laneCapacity / 2) {
-        lane.wasFull = false;
-        onRoom();
-      }
+  function takeWaiting(lane: Lane<Claimed>, count: number): Offered[] {
+    const taken = [...lane.waiting.values().take(count)];
+    for (const { id } of taken) lane.waiting.delete(id);
+    if (lane.wasFull && lane.waiting.size < laneCapacity / 2) {
+      lane.wasFull = false;
+      onRoom();
     }
     return taken;
   }
 
-  async function claimNext(): Promise<void> {
-    const ids = takeNext(concurrency);
+  async function claimNext(lane: Lane<Claimed>, count: number): Promise<void> {
+    lane.isClaiming = true;
+    const offered = takeWaiting(lane, count);
     try {
-      ready.push(...(await claim(ids)));
+      lane.ready.push(...(await claim(offered)));
     } catch (error) {
       onError(error);
-      unclaimable = ids;
+      for (const one of offered) lane.waiting.set(one.id, one);
       await Bun.sleep(claimRetryMs);
     }
-    claiming = null;
+    lane.isClaiming = false;
     pump();
+  }
+
+  function nextReady(): Claimed | undefined {
+    for (const { ready } of lanes.values()) if (ready.length > 0) return ready.shift();
+    return undefined;
   }
 
   function pump(): void {
     if (!stopped) {
-      while (running < concurrency && ready.length > 0) {
-        const next = ready.shift();
-        if (next !== undefined) begin(next);
+      while (sending < concurrency && begun < concurrency * begunPerSend) {
+        const next = nextReady();
+        if (next === undefined) break;
+        begin(next);
       }
-      // Claimed ahead by less than one round, so that no lease runs out while its delivery waits for a place.
-      if (claiming === null && ready.length < concurrency / 2 && anyWaiting()) claiming = claimNext();
+      claimAhead();
     }
-    if (running === 0 && claiming === null) onIdle?.();
+    if (begun === 0 && !isClaiming()) onIdle?.();
   }
+
+  /**
+   * As much as was sent while the last claim was under way, and is soon again: so that a lease does not run out while its
+   * delivery waits, nor a place is free while there is something to send.
+   */
+  function claimAhead(): void {
+    const count = Math.min(Math.max(concurrency, endedSinceClaim), concurrency * claimPerSend);
+    let ready = 0;
+    for (const lane of lanes.values()) {
+      ready += lane.ready.length;
+      if (ready >= count / 2) return;
+      if (lane.waiting.size === 0 || lane.isClaiming) continue;
+      endedSinceClaim = 0;
+      void claimNext(lane, count);
+    }
+  }
+
+  const isClaiming = () => lanes.values().some((lane) => lane.isClaiming);
 
   /** Due for whoever has room; where the database does not take that, their leases run out by themselves. */
   async function giveBack(ids: string[]): Promise<void> {
@@ -114,38 +159,50 @@ export function createChannelQueue<Claimed>({
   }
 
   function begin(claimed: Claimed): void {
-    running += 1;
-    void run(claimed)
+    sending += 1;
+    begun += 1;
+    let isSending = true;
+    const onOutcome = () => {
+      if (!isSending) return;
+      isSending = false;
+      sending -= 1;
+      endedSinceClaim += 1;
+    };
+    const freePlace = () => {
+      onOutcome();
+      pump();
+    };
+    void run(claimed, freePlace)
       .catch(onError)
       .finally(() => {
-        running -= 1;
-        pump();
+        begun -= 1;
+        freePlace();
       });
   }
 
   return {
-    offer(priority, ids) {
+    offer(priority, ids, leaseUntilMs) {
       const lane = laneOf(priority);
-      const room = stopped ? 0 : laneCapacity - lane.ids.size;
-      for (const id of ids.slice(0, room)) lane.ids.add(id);
-      if (lane.ids.size >= laneCapacity) lane.wasFull = true;
+      const room = stopped ? 0 : laneCapacity - lane.waiting.size;
+      for (const id of ids.slice(0, room)) lane.waiting.set(id, { id, leaseUntilMs });
+      if (lane.waiting.size >= laneCapacity) lane.wasFull = true;
       // They are leased to this process, which has no place for them.
       void giveBack(ids.slice(room));
       pump();
     },
-    room: (priority) => (stopped ? 0 : laneCapacity - laneOf(priority).ids.size),
+    room: (priority) => (stopped ? 0 : laneCapacity - laneOf(priority).waiting.size),
     async stop() {
       stopped = true;
-      const waiting = lanes.values().flatMap(({ ids }) => ids);
-      await giveBack([...unclaimable, ...waiting]);
-      if (running > 0 || claiming !== null) {
+      await giveBack([...lanes.values().flatMap(({ waiting }) => waiting.keys())]);
+      if (begun > 0 || isClaiming()) {
         await new Promise<void>((resolve) => {
           onIdle = resolve;
         });
       }
       // Where the database takes nothing any more, their leases run out by themselves.
-      if (ready.length > 0) await unclaim(ready).catch(onError);
-      ready = [];
+      const claimed = [...lanes.values().flatMap(({ ready }) => ready)];
+      if (claimed.length > 0) await unclaim(claimed).catch(onError);
+      for (const lane of lanes.values()) lane.ready = [];
     },
   };
 }

@@ -1,10 +1,5 @@
 import { deliveryIdOf, idTimeMs, newId } from "../../db/id.ts";
-import {
-  type ClaimedRow,
-  claimDeliveries,
-  releaseWaiting,
-  unclaimDeliveries,
-} from "../../db/queries/deliveries.ts";
+import type { ClaimedRow, MessageRow } from "../../db/queries/claims.ts";
 import {
   addressOf,
   answerMaxChars,
@@ -21,14 +16,13 @@ import {
 import type { Cache, Clock, Database } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { type ChannelQueue, createChannelQueue } from "./channel-queue.ts";
-import { loadProfiles } from "./profiles.ts";
+import { type ClaimedMessage, claimMessages, releaseOffered, unclaimMessages } from "./claim.ts";
 import type { Recorded, RecordStage } from "./record.ts";
 import { verdictOf } from "./retry.ts";
-import { iso } from "./time.ts";
 
 export interface Deliver {
-  /** Hands on deliveries that wait to be sent. What finds no room stays due in the database. */
-  offer(channel: ExternalChannel, lane: Priority, notificationIds: string[]): void;
+  /** Hands on deliveries that wait to be sent, leased until then. What finds no room stays due in the database. */
+  offer(channel: ExternalChannel, lane: Priority, notificationIds: string[], leaseUntilMs: number): void;
   /** How many more deliveries of a lane the channel's queue takes. */
   room(channel: ExternalChannel, lane: Priority): number;
   /** The channels whose queues may have no room for so many more deliveries of a lane. */
@@ -65,10 +59,10 @@ export function createDeliver(needs: Needs): Deliver {
       channel,
       createChannelQueue<ClaimedMessage>({
         concurrency,
-        claim: (ids) => claim(needs, channel, ids),
-        unclaim: (claimed) => unclaim(needs, channel, claimed),
-        release: (ids) => release(needs, channel, ids),
-        run: (claimed) => sendOne(needs, claimed, cutOff.signal),
+        claim: (offered) => claimMessages(needs, channel, offered),
+        unclaim: (claimed) => unclaimMessages(needs, channel, claimed),
+        release: (ids) => releaseOffered(needs, channel, ids),
+        run: (claimed, onOutcome) => sendOne(needs, claimed, cutOff.signal, onOutcome),
         onRoom: needs.onRoom,
         onError: (error) => needs.telemetry.failed("deliver", error, { channel }),
       }),
@@ -80,7 +74,7 @@ export function createDeliver(needs: Needs): Deliver {
     return queue;
   };
   return {
-    offer: (channel, lane, ids) => queueOf(channel).offer(lane, ids),
+    offer: (channel, lane, ids, leaseUntilMs) => queueOf(channel).offer(lane, ids, leaseUntilMs),
     room: (channel, lane) => queueOf(channel).room(lane),
     fullChannels: (lane, count) =>
       [...queues].filter(([, queue]) => queue.room(lane) < count).map(([channel]) => channel),
@@ -97,73 +91,21 @@ export function createDeliver(needs: Needs): Deliver {
   };
 }
 
-interface ClaimedMessage {
-  row: ClaimedRow;
-  user: Profile;
-  /** From then on another process may send it. */
-  leaseUntilMs: number;
-}
-
-async function claim(needs: Needs, channel: ExternalChannel, ids: string[]): Promise<ClaimedMessage[]> {
-  const sorted = ids.toSorted();
-  const nowMs = needs.clock.now();
-  const leaseUntilMs = nowMs + needs.leaseMs;
-  const rows = await claimDeliveries(needs.db.orm, {
-    notificationIds: sorted,
-    channels: sorted.map(() => channel),
-    first: sorted[0] ?? "",
-    last: sorted.at(-1) ?? "",
-    now: iso(nowMs),
-    leaseUntil: iso(leaseUntilMs),
-  });
-  const users = await loadProfiles(
-    needs,
-    rows.map(({ project_id, user_id }) => ({ projectId: project_id, userId: user_id })),
-  );
-  return rows.flatMap((row, index) => {
-    const user = users[index];
-    return user === undefined ? [] : [{ row, user, leaseUntilMs }];
-  });
-}
-
-async function unclaim(
-  { db, clock }: Needs,
-  channel: ExternalChannel,
-  claimed: ClaimedMessage[],
-): Promise<void> {
-  await unclaimDeliveries(db.orm, {
-    notificationIds: claimed.map(({ row }) => row.notification_id),
-    channels: claimed.map(() => channel),
-    now: iso(clock.now()),
-  });
-}
-
-async function release({ db, clock }: Needs, channel: ExternalChannel, ids: string[]): Promise<void> {
-  const sorted = ids.toSorted();
-  await releaseWaiting(db.orm, {
-    notificationIds: sorted,
-    channel,
-    first: sorted[0] ?? "",
-    last: sorted.at(-1) ?? "",
-    now: iso(clock.now()),
-  });
-}
-
 /** One delivery: what it is given to, what that answered, what follows from it. Never throws. */
 async function sendOne(
   needs: Needs,
-  { row, user, leaseUntilMs }: ClaimedMessage,
+  { row, channel, message, user, leaseUntilMs }: ClaimedMessage,
   signal: AbortSignal,
+  onOutcome: () => void,
 ): Promise<void> {
   const { clock, telemetry, record } = needs;
-  const channel = row.channel as ExternalChannel;
-  const provider = row.test ? needs.testProvider : needs.providers[channel];
+  const provider = message.test ? needs.testProvider : needs.providers[channel];
   const startedMs = clock.now();
   // It waited while the database kept those before it from being recorded, and the sweep has it by now.
   if (startedMs >= leaseUntilMs) return;
+  const delivery = { notificationId: row.notification_id, channel, last: message.last };
   const skipped = (reason: string): Recorded => ({
-    notificationId: row.notification_id,
-    channel,
+    ...delivery,
     status: "skipped",
     reason,
     tries: row.tries,
@@ -171,22 +113,22 @@ async function sendOne(
     attempt: null,
   });
   // Erased while it was being sent, and due once more: no title is empty otherwise.
-  if (row.title === "") return record.add(skipped("user_erased"));
-  if (row.expires_at !== null && row.expires_at <= startedMs) return record.add(skipped("expired"));
+  if (message.title === "") return record.add(skipped("user_erased"));
+  if (message.expires_at !== null && message.expires_at <= startedMs) return record.add(skipped("expired"));
   if (addressOf(user, channel) === null) return record.add(skipped("no_address"));
   if (provider === undefined) return record.add(skipped("no_provider"));
 
-  const outcome = await attempt(provider, messageOf(row, user), signal, needs.attemptMaxMs);
+  const outcome = await attempt(provider, messageOf(row, channel, message, user), signal, needs.attemptMaxMs);
+  onOutcome();
   const tries = row.tries + 1;
   const nowMs = clock.now();
   const verdict = verdictOf(outcome, { tries, schedule: needs.retrySchedule, nowMs, random: Math.random() });
-  const priority = row.priority as Priority;
+  const priority = message.priority as Priority;
   telemetry.recordNotificationSent(channel, priority, outcome.kind);
   if (verdict.status === "sent")
     telemetry.deliveryEnded(priority, channel, idTimeMs(row.notification_id), nowMs);
   await record.add({
-    notificationId: row.notification_id,
-    channel,
+    ...delivery,
     ...verdict,
     tries,
     attempt: {
@@ -219,18 +161,23 @@ async function attempt(
   }
 }
 
-function messageOf(row: ClaimedRow, user: Profile): Message {
+function messageOf(
+  row: ClaimedRow,
+  channel: ExternalChannel,
+  { title, body, priority, data, metadata }: MessageRow,
+  user: Profile,
+): Message {
   return {
-    deliveryId: deliveryIdOf(row.notification_id, row.channel),
+    deliveryId: deliveryIdOf(row.notification_id, channel),
     notificationId: row.notification_id,
     projectId: row.project_id,
-    channel: row.channel as ExternalChannel,
+    channel,
     user,
-    title: row.title,
-    body: row.body,
-    priority: row.priority as Priority,
-    data: row.data as Json,
-    metadata: row.metadata as Json,
+    title,
+    body,
+    priority: priority as Priority,
+    data: data as Json,
+    metadata: metadata as Json,
     createdAt: new Date(idTimeMs(row.notification_id)),
   };
 }

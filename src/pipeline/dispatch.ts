@@ -51,6 +51,7 @@ export async function dispatch(needs: Needs, batch: NotificationEvent[], lane: P
       channel,
       lane,
       deliveries.map(({ notification_id }) => notification_id),
+      nowMs + needs.leaseMs,
     );
   }
 }

@@ -1,5 +1,5 @@
-import { recordOutcomes } from "../../db/queries/deliveries.ts";
 import { closeNotifications, lockNotifications } from "../../db/queries/notifications.ts";
+import { recordOutcomes, recordSent } from "../../db/queries/outcomes.ts";
 import type { OutcomeKind } from "../channels/channel.ts";
 import type { Clock, Database } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
@@ -14,6 +14,8 @@ export interface Recorded {
   reason: string | null;
   tries: number;
   retryAtMs: number | null;
+  /** Its notification has no other delivery that is open or failed. */
+  last: boolean;
   /** Null where nothing was tried. */
   attempt: { id: string; atMs: number; provider: string; outcome: OutcomeKind; answer: string } | null;
 }
@@ -27,6 +29,8 @@ export interface RecordStage {
 }
 
 const flushRowsMax = 500;
+/** Outcomes that are not of the common kind, a transaction: larger ones take longer a row (see recordOutcomes). */
+const othersMax = 100;
 /** The longest wait between two tries to write, in milliseconds. */
 const backoffMaxMs = 5000;
 
@@ -64,8 +68,48 @@ export function createRecord(needs: Needs): RecordStage {
   };
 }
 
-async function write({ db, clock, telemetry }: Needs, batch: Recorded[]): Promise<void> {
+async function write(needs: Needs, batch: Recorded[]): Promise<void> {
   const startedMs = performance.now();
+  const others = await writeSent(needs, batch);
+  for (let from = 0; from < others.length; from += othersMax) {
+    await writeOthers(needs, others.slice(from, from + othersMax));
+  }
+  needs.telemetry.flushed("record", batch.length, performance.now() - startedMs);
+}
+
+type Attempted = Recorded & { attempt: NonNullable<Recorded["attempt"]> };
+
+const closesAsSent = (recorded: Recorded): recorded is Attempted =>
+  recorded.last && recorded.status === "sent" && recorded.attempt !== null;
+
+/** Writes those that were sent and close their notification, a statement a channel. Gives what is still to be written. */
+async function writeSent({ db, clock, telemetry }: Needs, batch: Recorded[]): Promise<Recorded[]> {
+  const others = batch.filter((recorded) => !closesAsSent(recorded));
+  const sent = batch.filter(closesAsSent);
+  for (const [channel, these] of Map.groupBy(sent, (recorded) => recorded.channel)) {
+    const sorted = these.toSorted((a, b) => (a.notificationId < b.notificationId ? -1 : 1));
+    const ids = sorted.map(({ notificationId }) => notificationId);
+    const rows = await recordSent(db.orm, {
+      ids,
+      first: ids[0] ?? "",
+      last: ids.at(-1) ?? "",
+      channel,
+      attemptIds: sorted.map(({ attempt }) => attempt.id),
+      attemptAt: sorted.map(({ attempt }) => iso(attempt.atMs)),
+      providers: sorted.map(({ attempt }) => attempt.provider),
+      answers: sorted.map(({ attempt }) => attempt.answer),
+      now: iso(clock.now()),
+    });
+    telemetry.notificationsClosed("sent", rows.length);
+    if (rows.length === sorted.length) continue;
+    // Taken over meanwhile, since its lease had run out: its attempt is kept all the same.
+    const closed = new Set(rows.map(({ id }) => id));
+    others.push(...sorted.filter(({ notificationId }) => !closed.has(notificationId)));
+  }
+  return others;
+}
+
+async function writeOthers({ db, clock, telemetry }: Needs, batch: Recorded[]): Promise<void> {
   const ids = [...new Set(batch.map(({ notificationId }) => notificationId))].sort();
   const bounds = { ids, first: ids[0] ?? "", last: ids.at(-1) ?? "" };
   const closed = await db.transaction(async (tx) => {
@@ -74,7 +118,6 @@ async function write({ db, clock, telemetry }: Needs, batch: Recorded[]): Promis
     return closeNotifications(tx, bounds);
   });
   for (const { status } of closed) telemetry.notificationsClosed(status);
-  telemetry.flushed("record", batch.length, performance.now() - startedMs);
 }
 
 function columnsOf(batch: Recorded[]) {

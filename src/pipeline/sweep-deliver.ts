@@ -65,6 +65,7 @@ async function offerDeliveries(
       channel,
       priority,
       taken.map(({ notification_id }) => notification_id),
+      nowMs + leaseMs,
     );
     if (taken.length < limit) return;
   }

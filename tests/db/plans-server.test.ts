@@ -5,8 +5,10 @@ import { explainQuery } from "../../db/explain.ts";
 import { idFloor, newId } from "../../db/id.ts";
 import { migrate } from "../../db/migrate.ts";
 import { ensurePartitions } from "../../db/partitions.ts";
+import "../../db/queries/claims.ts";
 import "../../db/queries/deliveries.ts";
 import { listNotifications } from "../../db/queries/notifications.ts";
+import "../../db/queries/outcomes.ts";
 import { rowsOf } from "../../db/statement.ts";
 import { openPostgresDatabase } from "../../src/adapters/database-postgres.ts";
 import type { Database } from "../../src/ports.ts";
@@ -117,12 +119,27 @@ test.each([
   ["insertPlans", "notifications", "_pkey"],
   ["insertScatteredPlans", "notifications", "_pkey"],
   ["claimDeliveries", "deliveries", "_pkey"],
+  ["messagesToSend", "notifications", "_pkey"],
+  ["messagesToSend", "deliveries", "_pkey"],
+  ["recordSent", "deliveries", "_pkey"],
+  ["recordSent", "notifications", "_pkey"],
   ["recordOutcomes", "deliveries", "_pkey"],
   ["closeNotifications", "deliveries", "_pkey"],
 ])("the plan that the prepared %s settles on reads %s by an index", async (name, table, index) => {
   const plan = (await explainQuery(db.orm, name)).join("\n");
   expect(plan).toMatch(new RegExp(`using ${table}_[0-9]{8}${index}|on ${table}_[0-9]{8}${index}`));
   expect(plan).not.toMatch(new RegExp(`Seq Scan on ${table}_[0-9]{8}`));
+});
+
+test.each([
+  "claimDeliveries",
+  "messagesToSend",
+  "recordSent",
+  "releaseWaiting",
+  "takeDueDeliveries",
+  "unclaimDeliveries",
+])("the plan of %s does not compare each row of a batch with each other", async (name) => {
+  expect((await explainQuery(db.orm, name)).join("\n")).not.toContain("Join Filter");
 });
 
 test("what no index answers is noticed by these very counts", async () => {

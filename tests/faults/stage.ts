@@ -20,8 +20,8 @@ const settings = {
   RETRY_SCHEDULE: "1s,1s,1s,1s,1s,1s,1s,1s,1s,1s",
   WORKERS: "1",
 };
-/** The setting WEBHOOK_CONNECTIONS: what a thread sends at once, and so what it may repeat when it is cut off. */
-export const webhookConnections = 64;
+/** What a thread may repeat when it is cut off: four times what it sends at once (WEBHOOK_CONNECTIONS). */
+export const unrecordedMax = 4 * 64;
 
 /** What the receiver takes for each webhook: so some are always under way. */
 const receiverMs = 25;
@@ -195,7 +195,7 @@ export async function openStage({ stack: name, processes, form, seed }: StageOpt
       stored: stored.size,
       arrived: arrivals.size,
       duplicates: [...arrivals.values()].reduce((sum, { count }) => sum + count - 1, 0),
-      duplicatesMax: injected.interrupted * webhookConnections + overdue.length,
+      duplicatesMax: injected.interrupted * unrecordedMax + overdue.length,
       ambiguous: ambiguous.length,
       longestGapMs: ledger.longestGapMs,
       slowestAnswerMs: ledger.slowestMs,

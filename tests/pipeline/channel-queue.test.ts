@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { createChannelQueue } from "../../src/pipeline/channel-queue.ts";
 
 const laneCapacity = 10_000;
+const leaseUntilMs = Number.POSITIVE_INFINITY;
 const idsOf = (count: number, from = 0) => Array.from({ length: count }, (_, nth) => `id ${from + nth}`);
 
 /** A queue whose claims wait until `open` is called. */
@@ -13,9 +14,9 @@ function heldQueue() {
   let rooms = 0;
   const queue = createChannelQueue<string>({
     concurrency: 64,
-    claim: async (ids) => {
+    claim: async (offered) => {
       await open.promise;
-      return ids;
+      return offered.map(({ id }) => id);
     },
     unclaim: async () => {},
     release: async (ids) => {
@@ -36,10 +37,10 @@ function heldQueue() {
 
 test("what overfills a lane is given back, and a full lane says when it has room", async () => {
   const { queue, released, run, rooms, open } = heldQueue();
-  queue.offer("low", idsOf(64)); // Being claimed.
-  queue.offer("low", idsOf(laneCapacity - 100, 64));
+  queue.offer("low", idsOf(64), leaseUntilMs); // Being claimed.
+  queue.offer("low", idsOf(laneCapacity - 100, 64), leaseUntilMs);
   expect(queue.room("low")).toBe(100);
-  queue.offer("low", idsOf(500, laneCapacity));
+  queue.offer("low", idsOf(500, laneCapacity), leaseUntilMs);
   expect(queue.room("low")).toBe(0);
   expect(queue.room("high")).toBe(laneCapacity);
   await Promise.resolve();
@@ -54,9 +55,9 @@ test("what overfills a lane is given back, and a full lane says when it has room
 
 test("what is offered to a queue that stopped, or waits in one that stops, is given back", async () => {
   const { queue, released, run, open } = heldQueue();
-  queue.offer("normal", idsOf(100));
+  queue.offer("normal", idsOf(100), leaseUntilMs);
   const stopped = queue.stop();
-  queue.offer("normal", idsOf(10, 100));
+  queue.offer("normal", idsOf(10, 100), leaseUntilMs);
   open();
   await stopped;
   expect(released.sort()).toEqual([...idsOf(36, 64), ...idsOf(10, 100)].sort());

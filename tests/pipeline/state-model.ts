@@ -4,18 +4,13 @@
  */
 import { sql } from "drizzle-orm";
 import { newId } from "../../db/id.ts";
-import {
-  type ClaimedRow,
-  claimDeliveries,
-  type DeliveryStatus,
-  replayDelivery,
-  unclaimDeliveries,
-} from "../../db/queries/deliveries.ts";
+import { type DeliveryStatus, replayDelivery } from "../../db/queries/deliveries.ts";
 import { releaseLeases } from "../../db/queries/due.ts";
 import type { NotificationStatus } from "../../db/queries/notifications.ts";
 import { rowsOf } from "../../db/statement.ts";
 import type { Channel, ExternalChannel, Outcome, Priority } from "../../src/channels/channel.ts";
 import { createAccept } from "../../src/pipeline/accept.ts";
+import { type ClaimedMessage, claimMessages, unclaimMessages } from "../../src/pipeline/claim.ts";
 import type { Deliver } from "../../src/pipeline/deliver.ts";
 import { dispatch } from "../../src/pipeline/dispatch.ts";
 import { createLeadership } from "../../src/pipeline/leadership.ts";
@@ -70,7 +65,7 @@ export async function startModel(world: World) {
   const { leaseMs } = app.config;
   const projectId = await projectOf(world);
   const published: NotificationEvent[] = [];
-  const inHand: ClaimedRow[] = [];
+  const inHand: ClaimedMessage[] = [];
   let full = false;
 
   const log: Pick<EventLog, "publishBuffered"> = {
@@ -113,25 +108,18 @@ export async function startModel(world: World) {
       (nth) => chosen([...deliveries.values()], nth, isIn("queued", "retrying")) ?? [],
     );
     for (const channel of ["email", "webhook"] as const) {
-      const ids = [...new Set(picked.filter((one) => one.channel === channel).map(({ id }) => id))].sort();
-      const [first, last] = [ids[0], ids.at(-1)];
-      if (first === undefined || last === undefined) continue;
-      const claimed = await claimDeliveries(orm, {
-        notificationIds: ids,
-        channels: ids.map(() => channel),
-        first,
-        last,
-        now: iso(clock.now()),
-        leaseUntil: iso(clock.now() + leaseMs),
-      });
-      inHand.push(...claimed);
+      const ids = new Set(picked.filter((one) => one.channel === channel).map(({ id }) => id));
+      // Leased for long, or hardly any more: then the claim renews the lease.
+      const leaseUntilMs = clock.now() + (ids.size % 2 === 0 ? leaseMs : 1);
+      const offered = [...ids].map((id) => ({ id, leaseUntilMs }));
+      if (offered.length > 0) inHand.push(...(await claimMessages(parts, channel, offered)));
     }
   }
 
-  async function give(row: ClaimedRow, outcome: Outcome): Promise<void> {
-    const { notification_id: notificationId, channel, expires_at } = row;
+  async function give({ row, channel, message }: ClaimedMessage, outcome: Outcome): Promise<void> {
+    const { expires_at, last } = message;
     const nowMs = clock.now();
-    const common = { notificationId, channel };
+    const common = { notificationId: row.notification_id, channel, last };
     if (expires_at !== null && expires_at <= nowMs) {
       const skipped = { status: "skipped", reason: "expired", retryAtMs: null, attempt: null } as const;
       return record.add({ ...common, ...skipped, tries: row.tries });
@@ -177,19 +165,16 @@ export async function startModel(world: World) {
       case "claim":
         return claim(step.which);
       case "unclaim": {
-        const row = chosen(inHand, step.which);
-        if (row === undefined) return;
-        inHand.splice(inHand.indexOf(row), 1);
-        const { notification_id, channel } = row;
-        const now = iso(clock.now());
-        await unclaimDeliveries(orm, { notificationIds: [notification_id], channels: [channel], now });
-        return;
+        const claimed = chosen(inHand, step.which);
+        if (claimed === undefined) return;
+        inHand.splice(inHand.indexOf(claimed), 1);
+        return unclaimMessages(parts, claimed.channel, [claimed]);
       }
       case "record": {
-        const row = chosen(inHand, step.which);
-        if (row === undefined) return;
-        inHand.splice(inHand.indexOf(row), 1);
-        return give(row, step.outcome);
+        const claimed = chosen(inHand, step.which);
+        if (claimed === undefined) return;
+        inHand.splice(inHand.indexOf(claimed), 1);
+        return give(claimed, step.outcome);
       }
       case "wait":
         return clock.step(step.ms);

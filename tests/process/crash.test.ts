@@ -14,8 +14,8 @@ const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000);
 
 /** The latest moment of a kill, in milliseconds after the service was ready. */
 const killAfterMaxMs = 800;
-/** What may have left without being recorded at a kill: the service's own bounds on what is under way. */
-const underWayMax = { webhook: 64, email: 5 };
+/** What may have left without being recorded at a kill: four times what the service sends at once, by its own bound. */
+const underWayMax = { webhook: 4 * 64, email: 4 * 5 };
 
 /**
  * On a server another process may live on, so what a killed one left is taken over only after these times. They are
