@@ -175,6 +175,18 @@ export const eraseUser = statement<{ projectId: string; id: string; now: string 
       (select count(*) from kept)::int as sandbox_messages`,
 );
 
+/**
+ * Holds what an erasure is about to empty, in the order of the ids. In a statement before it, so that it sees what was
+ * being written meanwhile, such as a provider's answer: a statement sees what was committed when it began.
+ */
+export const lockNotificationsOfUser = statement<{ projectId: string; id: string }>(
+  "lockNotificationsOfUser",
+  sql`
+    select from notifications
+    where project_id = ${p("projectId")} and user_id = ${p("id")} and title <> ''
+    order by id for update`,
+);
+
 /** The notifications of a user that wait for deliveries which were just cancelled. */
 export const openNotificationIdsOf = statement<{ projectId: string; id: string }, { id: string }>(
   "openNotificationIdsOf",

@@ -1,6 +1,12 @@
 import { z } from "zod";
 import { closeNotifications } from "../../db/queries/notifications.ts";
-import { eraseUser, getUser, openNotificationIdsOf, replaceUsers } from "../../db/queries/users.ts";
+import {
+  eraseUser,
+  getUser,
+  lockNotificationsOfUser,
+  openNotificationIdsOf,
+  replaceUsers,
+} from "../../db/queries/users.ts";
 import type { App } from "../app.ts";
 import { ClientError } from "../errors.ts";
 import { forgetProfiles, type KnownProfile, profileColumns, profileKeyOf } from "../pipeline/profiles.ts";
@@ -93,6 +99,7 @@ const erase = operation({
     // First: while the archive does not answer, nothing is erased and nothing is said to be.
     const archivedBefore = await eraseArchived(app, who);
     const { ids: emptied, ...erased } = await app.db.transaction(async (tx) => {
+      await lockNotificationsOfUser(tx, who);
       const [counts] = await eraseUser(tx, { ...who, now: iso(app.clock.now()) });
       const ids = (await openNotificationIdsOf(tx, who)).map(({ id }) => id).sort();
       await closeNotifications(tx, { ids, first: ids[0] ?? noId, last: ids.at(-1) ?? noId });
