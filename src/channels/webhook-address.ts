@@ -91,7 +91,7 @@ export function isPublicAddress(address: string): boolean {
 
 /** Whether a URL's host is private by its spelling alone; the URL parser has normalised numeric spellings. */
 export function isPrivateHost(hostname: string): boolean {
-  const host = bare(hostname);
+  const host = bareHost(hostname);
   if (isIP(host)) return !isPublicAddress(host);
   const name = host.toLowerCase().replace(/\.$/, "");
   // A name without a dot is found through a search domain: a neighbour in the operator's network.
@@ -124,7 +124,7 @@ export async function resolvePublicAddress(
   hostname: string,
   { allowPrivate, lookup = resolveAll }: AddressPolicy & { lookup?: Lookup | undefined },
 ): Promise<[LookupAddress, ...LookupAddress[]]> {
-  const host = bare(hostname);
+  const host = bareHost(hostname);
   const family = isIP(host);
   const [first, ...rest] = family ? [{ address: host, family }] : await lookup(host);
   if (!first) throw new Error(`${host} has no address`);
@@ -140,6 +140,6 @@ function resolveAll(hostname: string): Promise<LookupAddress[]> {
 }
 
 /** A URL's hostname without the brackets around IPv6. */
-function bare(hostname: string): string {
+export function bareHost(hostname: string): string {
   return hostname.replace(/^\[(.*)\]$/, "$1");
 }

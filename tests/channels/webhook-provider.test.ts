@@ -119,6 +119,16 @@ describe("a receiver's answer", () => {
 
     expect(outcome).toEqual({ kind: "retry", answer: "HTTP 500: half" });
   });
+
+  test("that breaks off after its head counts by its status", async () => {
+    await using sink = await startTcpSink({
+      onData: (socket) => socket.end("HTTP/1.1 500 Oops\r\nContent-Length: 100\r\n\r\nhalf"),
+    });
+
+    const outcome = await callOnce(`http://127.0.0.1:${sink.port}/`);
+
+    expect(outcome).toEqual({ kind: "retry", answer: "HTTP 500: half" });
+  });
 });
 
 describe("no answer", () => {
@@ -311,6 +321,16 @@ describe("a connection", () => {
     expect(lookups).toBe(1);
   });
 
+  test("is used again after an answer without a body", async () => {
+    await using sink = startHttpSink();
+    sink.answer = () => new Response(null, { status: 204 });
+    await using caller = createCaller();
+
+    for (let call = 0; call < 3; call++) await caller.call(sink.url);
+
+    expect(new Set(sink.received.map(({ clientPort }) => clientPort)).size).toBe(1);
+  });
+
   test("is one of no more than there are calls at a time, over a thousand calls", async () => {
     await using sink = startHttpSink();
     await using caller = createCaller();
@@ -382,4 +402,16 @@ describe("over TLS", () => {
 
 test("a stored URL that is none is a bad address", async () => {
   expect(await callOnce("hooks.example")).toMatchObject({ kind: "failed", reason: "bad_address" });
+});
+
+test("a URL is called as it is written, and refused as often as it is bad", async () => {
+  await using sink = startHttpSink();
+  await using caller = createCaller();
+  const hooks = ["/a?x=1", "/a?x=2", "/b", "/a?x=1"];
+
+  for (const hook of hooks) await caller.call(sink.url + hook);
+  const refusals = [await caller.call("ftp://127.0.0.1/"), await caller.call("ftp://127.0.0.1/")];
+
+  expect(sink.received.map(({ path }) => path)).toEqual(hooks);
+  expect(refusals.map((outcome) => outcome.kind)).toEqual(["failed", "failed"]);
 });

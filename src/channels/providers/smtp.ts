@@ -60,11 +60,13 @@ export function createSmtpProvider({ url, from, connections, timeoutMs }: SmtpPr
       if (fault) return { kind: "failed", reason: "bad_address", answer: fault };
       const email = buildEmail(message, { from: sender, to });
       using deadline = startDeadline(signal, timeoutMs);
+      const stop = new AbortController();
+      deadline.onEnd(() => stop.abort());
       try {
-        const { response = "" } = await transporter.sendMail({ ...email, signal: deadline.signal });
+        const { response = "" } = await transporter.sendMail({ ...email, signal: stop.signal });
         return { kind: "sent", answer: answerLine(response) };
       } catch (error) {
-        const complete = contents.get(deadline.signal)?.readableEnded ?? false;
+        const complete = contents.get(stop.signal)?.readableEnded ?? false;
         return outcomeOfError(error as NodemailerError, { complete, reason: deadline.reason });
       }
     },
