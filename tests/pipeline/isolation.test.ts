@@ -1,6 +1,8 @@
 /** A channel that hangs holds up nobody else, and what waits behind it is not lost to its sender. */
 import { expect, test } from "bun:test";
+import { startHttpSink } from "../channels/sinks.ts";
 import { eventually } from "../eventually.ts";
+import type { ListedDelivery } from "../process/client.ts";
 import { stacks } from "../stacks.ts";
 import { createWorld } from "./world.ts";
 
@@ -23,6 +25,34 @@ test.each(stacks)("on %s, a mail server that hangs does not slow the webhooks", 
   expect(mailed.filter(({ status }) => status === "sent")).toHaveLength(0);
   expect(receivers.smtp.received).toHaveLength(2);
 });
+
+test.each(stacks)(
+  "on %s, a webhook's receiver that hangs does not keep those of others waiting for each of its own",
+  async (stack) => {
+    await using silent = startHttpSink();
+    silent.answer = () => new Promise(() => {});
+    const env = { WEBHOOK_CONNECTIONS: "4", SEND_TIMEOUT_MS: "100" };
+    await using world = await createWorld({ stack, env });
+    const { client, receivers } = world;
+    const message = { title: "Hello", body: "It works.", channels: ["webhook"] };
+    const silentCount = 400; // Four at a time, they alone would take ten seconds.
+    const toSilent = { ...message, to: { user_id: "ana", webhook_url: silent.url } };
+    const toOther = { ...message, to: { user_id: "bob", webhook_url: receivers.http.url } };
+
+    await client.call("POST", "/v1/notifications/bulk", {
+      notifications: [...Array.from({ length: silentCount }, () => toSilent), toOther],
+    });
+    await receivers.http.waitFor(1);
+
+    expect(silent.received.length).toBeLessThan(silentCount / 10);
+    const isNotTried = ({ attempts }: ListedDelivery) =>
+      attempts.some(({ outcome, answer }) => outcome === "retry" && answer.startsWith("not tried"));
+    await eventually(async () => {
+      const toAna = await client.all<ListedDelivery>("/v1/deliveries?user_id=ana");
+      return toAna.filter(isNotTried).length > silentCount / 2;
+    });
+  },
+);
 
 test.each(stacks)(
   "on %s, what waits behind a server that hangs can be cancelled, and is not sent once the server answers",

@@ -5,6 +5,7 @@ import { LRUCache } from "lru-cache";
 import { answerLine, errorLine } from "../answer.ts";
 import type { Outcome, Provider } from "../channel.ts";
 import { type Deadline, startDeadline } from "../deadline.ts";
+import { createHostCircuit } from "../host-circuit.ts";
 import { retryAfterOf, webhookRequest } from "../webhook.ts";
 import {
   isPrivateHost,
@@ -61,6 +62,7 @@ export function createWebhookProvider(options: WebhookProviderOptions): Provider
     lookup: checkedLookup,
   };
   const agents = { http: new http.Agent(pool), https: new https.Agent(ca ? { ...pool, ca } : pool) };
+  const circuit = createHostCircuit({ callMaxMs: timeoutMs });
   const verdicts = new LRUCache<string, Outcome | Target>({
     max: verdictsMax,
     memoMethod: (text) => refusalOf(text, allowPrivate) ?? targetOf(new URL(text), agents),
@@ -74,15 +76,21 @@ export function createWebhookProvider(options: WebhookProviderOptions): Provider
         return { kind: "failed", reason: "no_address", answer: "the user has no webhook URL" };
       const verdict = verdicts.memo(text);
       if ("kind" in verdict) return verdict;
+      const host = `${verdict.host}:${verdict.port}`;
+      const restMs = circuit.restOf(host, now());
+      if (restMs > 0) return notTried(host, restMs);
       const request = webhookRequest(message, { secret, now: new Date(now()) });
       using deadline = startDeadline(signal, timeoutMs);
       if (deadline.reason) return { kind: "retry", answer: deadline.reason };
       try {
         const answer = await post(verdict, request, deadline);
+        circuit.answered(host);
         return outcomeOfAnswer(answer, { secret, now: new Date(now()) });
       } catch (error) {
-        if (error instanceof Unanswered) return outcomeOfSilence(error, deadline);
-        throw error;
+        if (!(error instanceof Unanswered)) throw error;
+        // What fails at once takes no place from others.
+        if (deadline.reason && !signal.aborted) circuit.unanswered(host, now());
+        return outcomeOfSilence(error, deadline);
       }
     },
     async close() {
@@ -91,6 +99,14 @@ export function createWebhookProvider(options: WebhookProviderOptions): Provider
     },
   };
 }
+
+const notTried = (host: string, restMs: number): Outcome => ({
+  kind: "retry",
+  answer: answerLine(
+    `not tried: ${host} left many calls in a row unanswered, and is left alone for another ${Math.ceil(restMs / 1000)} s`,
+  ),
+  retryAfterMs: restMs,
+});
 
 /** A stored URL is judged again: the rules may have tightened since. A literal address is never looked up. */
 function refusalOf(text: string, allowPrivate: boolean): Outcome | null {

@@ -1,0 +1,59 @@
+/** A receiver that hangs is left alone after a while, so that it holds no place that others could use. */
+import { expect, test } from "bun:test";
+import { createWebhookProvider } from "../../src/channels/providers/webhook.ts";
+import { aMessage, never } from "./message.ts";
+import { startHttpSink } from "./sinks.ts";
+
+const secret = `whsec_${Buffer.alloc(32, "silent host").toString("base64")}`;
+const timeoutMs = 50;
+/** Calls without an answer until it is left alone. */
+const calls = 16;
+
+test("it is not called again for 15 s, then by one call, whose answer lets all others through again", async () => {
+  await using sink = startHttpSink();
+  let nowMs = Date.parse("2026-03-01T12:00:00Z");
+  const provider = createWebhookProvider({ secret, allowPrivate: true, timeoutMs, now: () => nowMs });
+  await using _ = { [Symbol.asyncDispose]: async () => provider.close?.() };
+  const send = (signal = never) =>
+    provider.send(aMessage({ channel: "webhook", user: { webhookUrl: sink.url } }), signal);
+
+  sink.answer = () => new Promise(() => {});
+  const silent = await Promise.all(Array.from({ length: calls }, () => send()));
+  expect(new Set(silent.map(({ kind }) => kind))).toEqual(new Set(["ambiguous"]));
+  const host = new URL(sink.url).host;
+  expect(await send()).toEqual({
+    kind: "retry",
+    answer: `not tried: ${host} left many calls in a row unanswered, and is left alone for another 15 s`,
+    retryAfterMs: 15_000,
+  });
+  expect(sink.received).toHaveLength(calls);
+
+  nowMs += 15_000;
+  const asked = Promise.withResolvers<Response>();
+  sink.answer = () => asked.promise;
+  const asking = send();
+  await sink.waitFor(calls + 1);
+  expect((await send()).answer).toStartWith("not tried");
+  asked.resolve(new Response("no", { status: 500 }));
+  expect((await asking).answer).toBe("HTTP 500: no");
+  sink.answer = () => new Response("ok");
+  expect((await send()).kind).toBe("sent");
+});
+
+test("calls that we cut off ourselves, or that were refused at once, are not held against a host", async () => {
+  await using sink = startHttpSink();
+  const provider = createWebhookProvider({ secret, allowPrivate: true, timeoutMs: 5000 });
+  await using _ = { [Symbol.asyncDispose]: async () => provider.close?.() };
+  const send = (signal = never) =>
+    provider.send(aMessage({ channel: "webhook", user: { webhookUrl: sink.url } }), signal);
+
+  sink.answer = () => new Promise(() => {});
+  const stop = new AbortController();
+  const cutOff = Array.from({ length: calls + 1 }, () => send(stop.signal));
+  await sink.waitFor(calls + 1);
+  stop.abort();
+  await Promise.all(cutOff);
+
+  sink.answer = () => new Response("ok");
+  expect((await send()).kind).toBe("sent");
+});
