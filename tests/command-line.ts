@@ -1,7 +1,7 @@
 /** The commands as an operator meets them: processes with arguments, an environment, output and an exit code. */
 import { expect } from "bun:test";
 import { join } from "node:path";
-import type { Service } from "./process.ts";
+import { fromSource, type Service } from "./process.ts";
 
 const root = join(import.meta.dir, "..");
 const timeoutMs = 25_000;
@@ -18,7 +18,7 @@ export async function carillon(
   { cwd = root, env = {} }: { cwd?: string; env?: Record<string, string> } = {},
 ): Promise<Ran> {
   const { PATH = "", HOME = "" } = process.env;
-  const child = Bun.spawn([process.execPath, join(root, "src/main.ts"), ...args], {
+  const child = Bun.spawn([...fromSource, ...args], {
     cwd,
     env: { PATH, HOME, ...env },
     stdio: ["ignore", "pipe", "pipe"],

@@ -2,7 +2,9 @@
 import { join } from "node:path";
 import { within } from "./eventually.ts";
 
-const root = join(import.meta.dir, "..");
+/** The command line from the source: a command and its arguments follow. */
+export const fromSource = [process.execPath, join(import.meta.dir, "../src/main.ts")];
+
 const readyTimeoutMs = 20_000;
 const stopTimeoutMs = 15_000;
 /** A whole line, so that a port that arrives in two pieces is not read from the first. */
@@ -38,11 +40,7 @@ export interface Service extends AsyncDisposable {
  *
  * @throws Error with code ENOENT where the command does not exist.
  */
-export function startService({
-  command = [process.execPath, join(root, "src/main.ts"), "serve"],
-  env = {},
-  cwd,
-}: ServiceOptions): Service {
+export function startService({ command = [...fromSource, "serve"], env = {}, cwd }: ServiceOptions): Service {
   const adminKey = env.ADMIN_KEY ?? newAdminKey();
   const { PATH = "", HOME = "" } = process.env;
   const child = Bun.spawn(command, {

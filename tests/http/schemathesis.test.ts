@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { operationsOf } from "../../src/http/server.ts";
-import { startService } from "../process.ts";
+import { fromSource, startService } from "../process.ts";
 import { tempFolder } from "../temp-folder.ts";
 
 const root = join(import.meta.dir, "../..");
@@ -28,7 +28,7 @@ test.skipIf(python === null && !process.env.CI)(
     const pythonPath = await installed(python);
     await using data = tempFolder();
     await using service = startService({
-      command: [process.execPath, join(root, "src/main.ts"), "dev"],
+      command: [...fromSource, "dev"],
       env: { LOG_LEVEL: "error" },
       cwd: data.path,
     });
