@@ -1,9 +1,10 @@
 import { openDataFolder } from "../../src/adapters/data-folder.ts";
 import { openPgliteDatabase } from "../../src/adapters/database-pglite.ts";
 import { tempFolder } from "../temp-folder.ts";
-import { databaseContract, type TestDatabase } from "./database.contract.ts";
+import { databaseContract } from "./database.contract.ts";
+import type { TestDatabase } from "./database-counters.ts";
 
-databaseContract("PGlite", { shared: false }, async (): Promise<TestDatabase> => {
+databaseContract("PGlite", async (): Promise<TestDatabase> => {
   const temp = tempFolder();
   const open = async () => {
     const folder = openDataFolder(temp.path);

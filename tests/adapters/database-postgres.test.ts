@@ -1,24 +1,28 @@
 import { openPostgresDatabase } from "../../src/adapters/database-postgres.ts";
 import { testDatabase } from "../databases.ts";
-import { databaseContract, type TestDatabase } from "./database.contract.ts";
+import { databaseContract } from "./database.contract.ts";
+import { type SharedDatabase, sharedDatabaseContract } from "./database-shared.contract.ts";
 import { postgresOptions, quiet } from "./postgres-options.ts";
 
-databaseContract("PostgreSQL", { shared: true }, async (): Promise<TestDatabase> => {
+databaseContract("PostgreSQL", open);
+sharedDatabaseContract("PostgreSQL", open);
+
+async function open(): Promise<SharedDatabase> {
   const own = await testDatabase();
-  const open = () => openPostgresDatabase(postgresOptions(own.url), quiet);
-  let db = await open();
+  const connect = () => openPostgresDatabase(postgresOptions(own.url), quiet);
+  let db = await connect();
   return {
     get db() {
       return db;
     },
-    another: open,
+    another: connect,
     async reopen() {
       await db.close();
-      db = await open();
+      db = await connect();
     },
     async [Symbol.asyncDispose]() {
       await db.close();
       await own[Symbol.asyncDispose]();
     },
   };
-});
+}
