@@ -1,8 +1,7 @@
-/** What can be wrong about a request besides its body: where it goes, by which method, with which headers. */
+/** Where a request may not go, and by which methods: ids and routes. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { createConnection } from "node:net";
-import { text } from "node:stream/consumers";
 import { operationsOf } from "../../src/http/server.ts";
+import { rawRequest } from "./raw-request.ts";
 import { aNotification, expectFaults, expectProblem, type HttpService, startHttp } from "./service.ts";
 
 let service: HttpService;
@@ -12,14 +11,6 @@ beforeAll(async () => {
 afterAll(() => service[Symbol.asyncDispose]());
 
 const unknownId = "019e1a2b-3c4d-7e5f-8a6b-7c8d9e0f1a2b";
-
-/** What a client answers that writes its request byte by byte. */
-async function raw(request: string): Promise<string> {
-  const { hostname, port } = new URL(service.url);
-  const socket = createConnection({ host: hostname, port: Number(port) });
-  socket.write(request.replaceAll("\n", "\r\n"), "latin1");
-  return text(socket);
-}
 
 describe("ids", () => {
   const calls = [
@@ -94,76 +85,6 @@ describe("ids", () => {
   });
 });
 
-describe("queries", () => {
-  test.each([
-    ["limit=0", { limit: /at least 1/ }],
-    ["limit=101", { limit: /at most 100/ }],
-    ["limit=-1", { limit: /number/ }],
-    ["limit=1.5", { limit: /number/ }],
-    ["limit=0x10", { limit: /number/ }],
-    ["limit=", { limit: /number/ }],
-    ["limit=5&limit=5", { limit: /more than once/ }],
-    ["status=sent&status=failed", { status: /more than once/ }],
-    ["metadata.a=1&metadata.a=2", { "metadata.a": /more than once/ }],
-    ["status=done", { status: /one of/ }],
-    ["channel=fax", { channel: /one of/ }],
-    ["priority=", { priority: /one of/ }],
-    ["user_id=a%20b", { user_id: /printable ASCII/ }],
-    ["created_after=yesterday", { created_after: /RFC 3339/ }],
-    ["created_before=2026-01-31T09:00:00+01:00", { created_before: /RFC 3339/ }],
-    ["colour=red", { colour: /not a parameter that is known/ }],
-    ["constructor=1", { constructor: /not a parameter that is known/ }],
-    ["__proto__=1", { __proto__: /not a parameter/ }],
-    ["metadata.__proto__=1", { "metadata.__proto__": /not taken/ }],
-    ["metadata.=1", { "metadata.": /1 to 64 letters/ }],
-    ["metadata=1", { metadata: /must be of type object/ }],
-    [`metadata.a=${"x".repeat(501)}`, { "metadata.a": /at most 500/ }],
-    ["metadata.a=%00", { "metadata.a": /NUL/ }],
-    ["colour%00=1", { "colour\0": /NUL/ }],
-    ["user_id=%ff", { query: /not UTF-8/ }],
-    ["metadata.a=%ed%a0%80", { query: /not UTF-8/ }],
-  ])("?%s", async (query, faults: Record<string, RegExp>) => {
-    // An own key, as the query has it.
-    if (query.startsWith("__proto__")) faults = { ["__proto__"]: /not a parameter that is known/ };
-    expectFaults(await service.call(`GET /v1/notifications?${query}`), faults);
-  });
-
-  test("a parameter where there are none", async () => {
-    expectFaults(await service.call("GET /v1/keys?limit=1"), { limit: /not a parameter/ });
-    expectFaults(await service.call("POST /v1/notifications?dry_run=1", { body: aNotification() }), {
-      dry_run: /not a parameter/,
-    });
-    expectFaults(await service.call("GET /v1/users/ana/notifications?user_id=bob"), {
-      user_id: /not a parameter/,
-    });
-  });
-
-  const foreign = (id: string) => Buffer.from(id).toString("base64url");
-  test.each(["x", "!!", "", unknownId, foreign("x"), foreign(`${unknownId}-email`), foreign("\0")])(
-    "the cursor %j",
-    async (cursor) => {
-      for (const name of ["after", "before"]) {
-        expectFaults(await service.call(`GET /v1/notifications?${name}=${encodeURIComponent(cursor)}`), {
-          [name]: /no cursor of ours/,
-        });
-      }
-    },
-  );
-
-  test("a delivery's cursor that names no channel", async () => {
-    for (const cursor of [foreign(unknownId), foreign(`${unknownId}-\0`), foreign(`${unknownId}-fax`)]) {
-      expectFaults(await service.call(`GET /v1/deliveries?after=${cursor}`), { after: /no cursor of ours/ });
-    }
-  });
-
-  test("both cursors at once", async () => {
-    const cursor = foreign(unknownId);
-    expectFaults(await service.call(`GET /v1/notifications?after=${cursor}&before=${cursor}`), {
-      before: /cannot be combined/,
-    });
-  });
-});
-
 describe("routes and methods", () => {
   test.each([
     "/v1",
@@ -231,81 +152,14 @@ describe("routes and methods", () => {
 
   test("methods that are none do not grow the metrics", async () => {
     for (const method of ["TRACE", "BREW", "X".repeat(50)]) {
-      const answer = await raw(`${method} /healthz HTTP/1.1\nHost: x\nConnection: close\n\n`);
+      const answer = await rawRequest(
+        service.url,
+        `${method} /healthz HTTP/1.1\nHost: x\nConnection: close\n\n`,
+      );
       // Bun hangs up on a word that is no method at all.
       expect(answer).toMatch(/^(HTTP\/1\.1 (405|400|501)|$)/);
     }
     const { text } = await service.call("GET /metrics");
     expect(text).not.toMatch(/BREW|XXXX/);
-  });
-});
-
-describe("headers", () => {
-  test("64 KB of headers are refused, and the service goes on", async () => {
-    const answer = await raw(
-      `GET /healthz HTTP/1.1\nHost: x\nX-Big: ${"x".repeat(65_536)}\nConnection: close\n\n`,
-    );
-    expect(answer).toMatch(/^HTTP\/1\.1 431/);
-    expect((await service.call("GET /healthz")).status).toBe(200);
-  });
-
-  test("a length and chunks in one request are refused, so that nothing is smuggled behind it", async () => {
-    const answer = await raw(
-      "POST /v1/notifications HTTP/1.1\nHost: x\nContent-Type: application/json\nContent-Length: 5\nTransfer-Encoding: chunked\nConnection: close\n\n0\n\nGET /healthz HTTP/1.1\nHost: x\n\n",
-    );
-    expect(answer).toMatch(/^HTTP\/1\.1 400/);
-    expect(answer).not.toContain("alive");
-  });
-
-  test.each(["x".repeat(256), "", "clé"])("the Idempotency-Key %j", async (key) =>
-    expectProblem(
-      await service.call("POST /v1/notifications", {
-        body: aNotification(),
-        headers: { "idempotency-key": key },
-      }),
-      "idempotency_key_invalid",
-      /1 to 255 printable/,
-    ),
-  );
-
-  test("every answer carries a request id: the client's own where it can be used, else a new one", async () => {
-    const own = await service.call("GET /healthz", { headers: { "x-request-id": "trace-7f:1" } });
-    expect(own.headers.get("x-request-id")).toBe("trace-7f:1");
-    for (const bad of ["a b", "x".repeat(129), '"><script>']) {
-      const { headers } = await service.call("GET /nowhere", { headers: { "x-request-id": bad } });
-      expect(headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
-    }
-    const [first, second] = [await service.call("GET /healthz"), await service.call("GET /healthz")];
-    expect(first.headers.get("x-request-id")).not.toBe(second.headers.get("x-request-id"));
-  });
-
-  test("what a key protects is not kept by caches, and no answer is guessed at", async () => {
-    for (const request of [
-      "GET /v1/notifications",
-      "GET /v1/users/nobody",
-      "GET /nowhere",
-      "GET /docs",
-    ] as const) {
-      const { headers } = await service.call(request);
-      expect(headers.get("x-content-type-options")).toBe("nosniff");
-      if (!request.endsWith("docs")) expect(headers.get("cache-control")).toBe("no-store");
-    }
-  });
-
-  test("a page runs no script, loads nothing from elsewhere, and stands in no frame", async () => {
-    for (const page of ["GET /docs", "GET /sandbox"] as const) {
-      const { headers, status, text } = await service.call(page);
-      expect(status).toBe(200);
-      const policy = headers.get("content-security-policy") ?? "";
-      expect(policy).toContain("default-src 'none'");
-      expect(policy).toContain("frame-ancestors 'none'");
-      expect(policy).not.toContain("script-src");
-      expect(text).not.toMatch(/<script|\son\w+=|https?:\/\/(?!localhost|example\.com)[^\s<"]*\.(js|css)/);
-    }
-  });
-
-  test("the sandbox page is for this machine, by its own name", async () => {
-    const answer = await service.call("GET /sandbox", { headers: { host: "rebound.example.com" } });
-    expectProblem(answer, "loopback_only", /http:\/\/localhost/);
   });
 });
