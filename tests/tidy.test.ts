@@ -1,79 +1,14 @@
 /** The house style, as far as a machine can see it. Every rule is shown to notice what it forbids. */
 import { describe, expect, test } from "bun:test";
-import { readdir } from "node:fs/promises";
 import { join, posix } from "node:path";
-
-interface SourceFile {
-  /** From the project's root, with forward slashes. */
-  path: string;
-  text: string;
-}
-
-/** Pure. An offender is one line: where, then what is wrong there. */
-type Checker = (files: SourceFile[]) => string[];
-
-interface Rule {
-  name: string;
-  offenders: Checker;
-  /** Each of these files offends once; by path. */
-  bad: Record<string, string>;
-  /** Comes close, and is allowed. */
-  good: Record<string, string>;
-}
+import { importsPointOneWay } from "./tidy/imports.ts";
+import { filesOf } from "./tidy/project-files.ts";
+import { isCode, isProduct, isTypeScript, linesOf, type Rule, type SourceFile } from "./tidy/rule.ts";
 
 const linesMax = 300;
 
-/** The parts of the product, first match wins, and what each may import besides itself. */
-const parts: { part: string; path: RegExp; imports: string[] }[] = [
-  {
-    part: "entry",
-    path: /^src\/(main|cli(-\w+)?|doctor(-\w+)?|spelling|server-address|greeting|serve|worker)\.ts$/,
-    imports: ["app", "http", "pipeline", "channels", "config", "db", "open"],
-  },
-  {
-    part: "app",
-    path: /^src\/(app|parts|probes|worker-pool)\.ts$/,
-    imports: ["adapters", "http", "pipeline", "channels", "config", "db", "open"],
-  },
-  // The words of the product, the errors, what is logged and counted, and the ports.
-  {
-    part: "open",
-    path: /^(src\/(errors|telemetry(-\w+)?|ports|channels\/channel)\.ts|package\.json)$/,
-    imports: [],
-  },
-  // Its types are open to all; its values are read at the entry alone, and handed on.
-  { part: "config", path: /^src\/config(-\w+)?\.ts$/, imports: ["channels", "open"] },
-  { part: "http", path: /^src\/http\//, imports: ["pipeline", "channels", "db", "open"] },
-  { part: "pipeline", path: /^src\/pipeline\//, imports: ["channels", "db", "open"] },
-  { part: "channels", path: /^src\/channels\//, imports: ["open"] },
-  { part: "adapters", path: /^src\/adapters\//, imports: ["db", "open"] },
-  { part: "db", path: /^db\//, imports: [] },
-];
-
 const rules: Rule[] = [
-  {
-    name: "imports point the way the design says",
-    offenders: (files) => files.filter(isProduct).filter(isModule).flatMap(wrongImports),
-    bad: {
-      "src/pipeline/plan.ts": `import { app } from "../http/server.ts"; app();`,
-      "src/http/server.ts": `export * from "../adapters/cache-memory.ts";`,
-      "src/serve.ts": `await import("./adapters/cache-redis.ts");`,
-      "src/channels/email.ts": `import { cancel } from "../../db/queries/deliveries.ts"; cancel();`,
-      "src/errors.ts": `import { plan } from "./pipeline/plan.ts"; plan();`,
-      "db/queries/users.ts": `import { ClientError } from "../../src/errors.ts"; throw new ClientError();`,
-      "src/app.ts": `import { steppedClock } from "../tests/clock.ts"; steppedClock();`,
-      "src/stray.ts": "export const belongsNowhere = true;",
-    },
-    good: {
-      "src/app.ts": `import { memory } from "./adapters/cache-memory.ts"; import "./http/server.ts"; memory();`,
-      "src/ports.ts": `import type { Channel } from "./channels/channel.ts"; export type Lane = Channel;`,
-      "src/pipeline/accept.ts": `import "../../db/queries/notifications.ts"; import "./plan.ts"; import "zod";`,
-      "src/adapters/database-pglite.ts": `import data from "../../node_modules/pglite/data.tgz"; open(data);`,
-      "src/main.ts": `#!/usr/bin/env bun\nimport "./serve.ts";`,
-      "src/assets.d.ts": `declare module "*.tgz" {}`,
-      "tests/app.test.ts": `import "../src/adapters/cache-memory.ts";`,
-    },
-  },
+  importsPointOneWay,
   {
     name: "no name says nothing",
     offenders: (files) =>
@@ -251,75 +186,10 @@ for (const { name, offenders, bad, good } of rules) {
   });
 }
 
-function wrongImports({ path, text }: SourceFile): string[] {
-  const from = partOf(path);
-  if (!from) return [`${path}: no part of the design; add one to tests/tidy.test.ts`];
-  return new Bun.Transpiler({ loader: path.endsWith("x") ? "tsx" : "ts" })
-    .scanImports(text.replace(/^#!.*/, "")) // It takes no shebang (Bun 1.4.4).
-    .filter((imported) => imported.path.startsWith("."))
-    .map((imported) => posix.join(posix.dirname(path), imported.path))
-    .filter((target) => !target.startsWith("node_modules/")) // A package's asset, embedded into the binary.
-    .filter((target) => {
-      const part = partOf(target)?.part;
-      return !part || (part !== from.part && !from.imports.includes(part));
-    })
-    .map(
-      (target) =>
-        `${path}: imports ${target}; ${from.part} may import ${from.imports.join(", ") || "nothing"}`,
-    );
-}
-
-function partOf(path: string) {
-  return parts.find((part) => part.path.test(path));
-}
-
-function isProduct({ path }: { path: string }): boolean {
-  return /^(src|db)\//.test(path);
-}
-
-function isTypeScript({ path }: SourceFile): boolean {
-  return /\.tsx?$/.test(path);
-}
-
-/** Declarations of modules (`*.d.ts`) import nothing when run. */
-function isModule(file: SourceFile): boolean {
-  return isTypeScript(file) && !file.path.endsWith(".d.ts");
-}
-
 function isAboutPackages({ path }: SourceFile): boolean {
   return /(^|\/)(bun\.lock|bunfig\.toml|\.npmrc|requirements[\w.-]*\.txt|pom\.xml|go\.(mod|sum))$/.test(path);
 }
 
-function isCode({ path }: SourceFile): boolean {
-  return /\.(tsx?|jsx?|css|html|jsonc)$/.test(path);
-}
-
-function linesOf({ path, text }: SourceFile): { where: string; line: string }[] {
-  return text.split("\n").map((line, index) => ({ where: `${path}:${index + 1}`, line }));
-}
-
 function lineAt(text: string, index: number): number {
   return text.slice(0, index).split("\n").length;
-}
-
-/** Every text file that git would track. Git itself is not asked: a bare machine may have none. */
-async function filesOf(root: string): Promise<SourceFile[]> {
-  const lines = (await Bun.file(join(root, ".gitignore")).text()).split("\n");
-  const patterns = lines.filter((line) => line && !/^[#!]/.test(line)).map((line) => line.replace(/\/$/, ""));
-  const ignored = [".git", ...patterns].map((pattern) => new Bun.Glob(pattern));
-
-  const walk = async (folder: string): Promise<SourceFile[]> => {
-    const entries = await readdir(join(root, folder), { withFileTypes: true });
-    const kept = entries.filter(({ name }) => !ignored.some((pattern) => pattern.match(name)));
-    const found = await Promise.all(
-      kept.map(async (entry) => {
-        const path = posix.join(folder, entry.name);
-        if (entry.isDirectory()) return walk(path);
-        const text = entry.isFile() ? await Bun.file(join(root, path)).text() : "\0";
-        return text.includes("\0") ? [] : [{ path, text }];
-      }),
-    );
-    return found.flat();
-  };
-  return walk(".");
 }
