@@ -1,5 +1,4 @@
 /** What the pool of our own costs beside postgres.js's: the same statements, the same server, taking turns. */
-
 import { drizzle } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import { newId } from "../../db/id.ts";
@@ -11,6 +10,7 @@ import { openPostgresDatabase } from "../../src/adapters/database-postgres.ts";
 import { valueTypes } from "../../src/adapters/postgres-types.ts";
 import { postgresOptions, quiet } from "../adapters/postgres-options.ts";
 import { testDatabase } from "../databases.ts";
+import { bulkColumns } from "./columns.ts";
 
 const readsInFlight = 64;
 const rounds = 5;
@@ -19,25 +19,7 @@ const batchRows = 500;
 const max = 25;
 
 const projectId = newId(Date.now());
-
-function columns() {
-  const rows = Array.from({ length: batchRows }, (_, index) => index);
-  const all = <T>(value: T) => rows.map(() => value);
-  return {
-    ids: rows.map(() => newId(Date.now())),
-    projectIds: all(projectId),
-    userIds: rows.map((index) => `user_${index}`),
-    priorities: all("normal"),
-    statuses: all("pending"),
-    channels: all("inbox"),
-    titles: all("Your order has shipped"),
-    bodies: all("Order 42 is on its way and should be with you by Friday."),
-    data: all(null),
-    metadata: all('{"order":42}'),
-    sendAt: all(null),
-    expiresAt: all(null),
-  };
-}
+const columns = () => bulkColumns(projectId, batchRows);
 
 interface Rate {
   perSecond: number;
@@ -85,10 +67,10 @@ Object.assign(
   bareClient.options.serializers,
   Object.fromEntries(Object.entries(valueTypes).map(([, t]) => [t.to, t.serialize])),
 );
-const ids = columns().ids;
-await insertNotifications(ours.orm, { ...columns(), ids });
+const stored = columns();
+await insertNotifications(ours.orm, stored);
 const read = (db: Drizzle) => () =>
-  getNotification(db, { id: ids[Math.floor(Math.random() * ids.length)] ?? "", projectId });
+  getNotification(db, { id: stored.ids[Math.floor(Math.random() * batchRows)] ?? "", projectId });
 const insert = (db: Drizzle) => () => insertNotifications(db, columns());
 
 for (const [name, inFlight, work] of [

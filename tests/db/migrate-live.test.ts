@@ -11,26 +11,17 @@ import type { Database } from "../../src/ports.ts";
 import { postgresOptions, quiet } from "../adapters/postgres-options.ts";
 import { testDatabase } from "../databases.ts";
 import { eventually } from "../eventually.ts";
+import { notificationColumns } from "./notification-columns.ts";
 
 setDefaultTimeout(60_000);
 
 const projectId = newId(Date.now());
 
 const insertOne = (orm: Parameters<typeof insertNotifications>[0]) =>
-  insertNotifications(orm, {
-    ids: [newId(Date.now())],
-    projectIds: [projectId],
-    userIds: ["ana"],
-    priorities: ["normal"],
-    statuses: ["pending"],
-    channels: [null],
-    titles: ["Hello"],
-    bodies: ["It works."],
-    data: [null],
-    metadata: ['{"order":42}'],
-    sendAt: [null],
-    expiresAt: [null],
-  });
+  insertNotifications(
+    orm,
+    notificationColumns([newId(Date.now())], { projectId, metadata: ['{"order":42}'] }),
+  );
 
 /** As a binary of version 1 left it, and one that was cut off half way through version 2. */
 async function undoHalf({ orm }: Database): Promise<void> {

@@ -10,6 +10,7 @@ import { openPgliteDatabase } from "../../src/adapters/database-pglite.ts";
 import type { Database } from "../../src/ports.ts";
 import { type TempFolder, tempFolder } from "../temp-folder.ts";
 import { hotQueries, readsOf } from "./hot-queries.ts";
+import { notificationColumns } from "./notification-columns.ts";
 
 setDefaultTimeout(30_000);
 
@@ -52,20 +53,14 @@ async function fillDay(startMs: number): Promise<void> {
   const nths = Array.from({ length: rowsADay }, (_, nth) => nth);
   const ids = nths.map((nth) => newId(startMs + nth));
   world.someId = ids[rowsADay / 2] ?? "";
-  await insertNotifications(db.orm, {
-    ids,
-    projectIds: nths.map(() => projectId),
-    userIds: nths.map((nth) => (nth === 0 ? world.rareUser.userId : `user-${nth % users}`)),
-    priorities: nths.map(() => "normal"),
-    statuses: nths.map(() => "sent"),
-    channels: nths.map(() => null),
-    titles: nths.map((nth) => `notification ${nth}`),
-    bodies: nths.map(() => "It works."),
-    data: nths.map(() => null),
-    metadata: nths.map(() => null),
-    sendAt: nths.map(() => null),
-    expiresAt: nths.map(() => null),
-  });
+  await insertNotifications(
+    db.orm,
+    notificationColumns(ids, {
+      projectId,
+      userIds: nths.map((nth) => (nth === 0 ? world.rareUser.userId : `user-${nth % users}`)),
+      statuses: nths.map(() => "sent"),
+    }),
+  );
   const [first, end] = [idFloor(startMs), idFloor(startMs + rowsADay)];
   await db.orm.execute(sql`
     insert into deliveries (notification_id, channel, project_id, user_id, status, tries, updated_at)
