@@ -1,6 +1,6 @@
 /** What the service asks the database again and again, and how to count what each of them reads. */
 import { sql } from "drizzle-orm";
-import { idFloor } from "../../db/id.ts";
+import { idFloor, newId } from "../../db/id.ts";
 import { countInbox, listInbox } from "../../db/queries/inbox.ts";
 import { getNotification, listNotifications, pendingBetween } from "../../db/queries/notifications.ts";
 import { listDeliveries, timelineOf } from "../../db/queries/timelines.ts";
@@ -21,6 +21,19 @@ export interface World {
   rareUser: User;
   /** When the first notification was made. */
   todayMs: number;
+}
+
+/** Of a project that has nothing yet; `someId` is set once there is something. */
+export function newWorld(): World {
+  const todayMs = Date.parse("2026-03-02T10:00:00Z");
+  const projectId = newId(todayMs);
+  return {
+    projectId,
+    someId: "",
+    someUser: { projectId, userId: "user-17" },
+    rareUser: { projectId, userId: "rare" },
+    todayMs,
+  };
 }
 
 const page = { limit: 20 };

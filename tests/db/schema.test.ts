@@ -4,41 +4,32 @@ import { getTableConfig, PgTable } from "drizzle-orm/pg-core";
 import { migrate, NewerSchemaError, newestVersion } from "../../db/migrate.ts";
 import * as schema from "../../db/schema.ts";
 import { rowsOf } from "../../db/statement.ts";
-import { type DataFolder, openDataFolder } from "../../src/adapters/data-folder.ts";
-import { openPgliteDatabase } from "../../src/adapters/database-pglite.ts";
 import type { Database } from "../../src/ports.ts";
-import { type TempFolder, tempFolder } from "../temp-folder.ts";
+import type { TestDatabase } from "../adapters/database-counters.ts";
+import { pgliteDatabase } from "../adapters/pglite-database.ts";
 
-let temp: TempFolder;
-let folder: DataFolder;
+let own: TestDatabase;
 let db: Database;
 
 beforeAll(async () => {
-  temp = tempFolder();
-  folder = openDataFolder(temp.path);
-  db = await openPgliteDatabase(folder);
+  own = await pgliteDatabase();
+  db = own.db;
   await migrate(db.orm);
 });
 
-afterAll(async () => {
-  await db.close();
-  folder.release();
-  await temp[Symbol.asyncDispose]();
-});
+afterAll(() => own[Symbol.asyncDispose]());
 
 const tables = Object.values(schema).filter((value) => is(value, PgTable));
 
 test.each(tables.map((table) => [getTableConfig(table).name, table] as const))(
   "the migrations make the table %s as Drizzle knows it",
   async (name, table) => {
-    const { rows } = {
-      rows: rowsOf<{ column_name: string; type: string; nullable: boolean }>(
-        await db.orm.execute(sql`
-          select column_name, is_nullable = 'YES' as nullable,
-            case data_type when 'ARRAY' then 'text[]' else data_type end as type
-          from information_schema.columns where table_name = ${name} order by column_name`),
-      ),
-    };
+    const rows = rowsOf<{ column_name: string; type: string; nullable: boolean }>(
+      await db.orm.execute(sql`
+        select column_name, is_nullable = 'YES' as nullable,
+          case data_type when 'ARRAY' then 'text[]' else data_type end as type
+        from information_schema.columns where table_name = ${name} order by column_name`),
+    );
     const known = getTableConfig(table)
       .columns.map((column) => ({
         column_name: column.name,
