@@ -1,18 +1,18 @@
 /** A closed notification is read from the cache, and never as it was before somebody changed it. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { startHttpSink } from "../channels/sinks.ts";
 import { eventually } from "../eventually.ts";
 import { aNotification, type HttpService, startHttp, webhooksToHere } from "./service.ts";
 
 let service: HttpService;
-let answer = () => new Response("ok");
-const receiver = Bun.serve({ port: 0, fetch: () => answer() });
+const receiver = startHttpSink();
 
 beforeAll(async () => {
   service = await startHttp({ ...webhooksToHere, RETRY_SCHEDULE: "1s" });
 });
 afterAll(async () => {
   await service[Symbol.asyncDispose]();
-  await receiver.stop(true);
+  await receiver[Symbol.asyncDispose]();
 });
 
 async function sent(changes: Record<string, unknown> = {}): Promise<string> {
@@ -63,11 +63,11 @@ test("a mark in the inbox, one or all, shows in the next read", async () => {
 });
 
 test("a replay opens it again, for the next read too", async () => {
-  answer = () => new Response("gone", { status: 410 });
-  const to = { user_id: "replayed", webhook_url: receiver.url.href };
+  receiver.answer = () => new Response("gone", { status: 410 });
+  const to = { user_id: "replayed", webhook_url: receiver.url };
   const id = await sent({ to, channels: ["webhook"] });
   await closed(id, "failed");
-  answer = () => new Response("ok");
+  receiver.answer = () => new Response("ok");
   await service.call(`POST /v1/deliveries/${id}-webhook/replay`);
   const { deliveries } = await closed(id, "sent");
   expect(deliveries[0].attempts).toHaveLength(2);

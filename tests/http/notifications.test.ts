@@ -1,29 +1,22 @@
 /** Notifications through the API: one, many, and taking them back. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { type HttpSink, startHttpSink } from "../channels/sinks.ts";
 import { eventually } from "../eventually.ts";
 import { stacks } from "../stacks.ts";
 import { aNotification, expectProblem, type HttpService, startHttp, webhooksToHere } from "./service.ts";
 
 describe.each(stacks)("on %s,", (stack) => {
   let service: HttpService;
-  let sink: ReturnType<typeof receiver>;
+  let sink: HttpSink;
   beforeAll(async () => {
-    sink = receiver();
+    sink = startHttpSink();
+    sink.answer = ({ path }) => new Response(null, { status: Number(path.slice(1)) }); // The one in its path.
     service = await startHttp(webhooksToHere, stack);
   });
   afterAll(async () => {
     await service[Symbol.asyncDispose]();
-    await sink.stop(true);
+    await sink[Symbol.asyncDispose]();
   });
-
-  /** A webhook's receiver that answers with the status in its path. */
-  function receiver() {
-    return Bun.serve({
-      hostname: "127.0.0.1",
-      port: 0,
-      fetch: ({ url }) => new Response(null, { status: Number(new URL(url).pathname.slice(1)) }),
-    });
-  }
 
   const send = async (changes: Record<string, unknown> = {}) =>
     (await service.call("POST /v1/notifications", { body: aNotification(changes) })).data;
@@ -37,7 +30,7 @@ describe.each(stacks)("on %s,", (stack) => {
   /** Sent to a webhook whose receiver gives this answer. */
   const sendToWebhook = (status: number, changes: Record<string, unknown> = {}) =>
     send({
-      to: { user_id: `hook_${status}`, webhook_url: `${sink.url}${status}` },
+      to: { user_id: `hook_${status}`, webhook_url: `${sink.url}/${status}` },
       channels: ["webhook"],
       ...changes,
     });
@@ -194,7 +187,7 @@ describe.each(stacks)("on %s,", (stack) => {
       );
       expect(letter).toMatchObject({ id: `${id}-webhook`, status: "failed", reason: "gone" });
 
-      await service.call("PUT /v1/users/hook_410", { body: { webhook_url: `${sink.url}204` } });
+      await service.call("PUT /v1/users/hook_410", { body: { webhook_url: `${sink.url}/204` } });
       const { data, status } = await service.call(`POST /v1/deliveries/${letter.id}/replay`);
       expect(status).toBe(202);
       expect(data).toMatchObject({ status: "queued", reason: null });

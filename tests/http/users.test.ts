@@ -2,31 +2,24 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { sql } from "drizzle-orm";
 import { rowsOf } from "../../db/statement.ts";
+import { type HttpSink, startHttpSink } from "../channels/sinks.ts";
 import { eventually } from "../eventually.ts";
 import { stacks } from "../stacks.ts";
 import { aNotification, expectProblem, type HttpService, startHttp, webhooksToHere } from "./service.ts";
 
 describe.each(stacks)("on %s,", (stack) => {
   let service: HttpService;
-  let sink: ReturnType<typeof receiver>;
+  let sink: HttpSink;
   beforeAll(async () => {
-    sink = receiver();
+    sink = startHttpSink();
+    // With the status in its path, and with what it was sent, as chatty ones do.
+    sink.answer = ({ path, body }) => new Response(body, { status: Number(path.slice(1)) });
     service = await startHttp(webhooksToHere, stack);
   });
   afterAll(async () => {
     await service[Symbol.asyncDispose]();
-    await sink.stop(true);
+    await sink[Symbol.asyncDispose]();
   });
-
-  /** A webhook's receiver that repeats what it was sent in its answer, as chatty ones do. */
-  function receiver() {
-    return Bun.serve({
-      hostname: "127.0.0.1",
-      port: 0,
-      fetch: async (request) =>
-        new Response(await request.text(), { status: Number(new URL(request.url).pathname.slice(1)) }),
-    });
-  }
 
   const put = async (id: string, body: unknown) => (await service.call(`PUT /v1/users/${id}`, { body })).data;
   const get = async (id: string) => (await service.call(`GET /v1/users/${id}`)).data;
@@ -130,7 +123,7 @@ describe.each(stacks)("on %s,", (stack) => {
     }
 
     test("leaves nothing personal anywhere, and cancels what was not sent", async () => {
-      const hook = (status: number) => `${sink.url}${status}`;
+      const hook = (status: number) => `${sink.url}/${status}`;
       const content = {
         title: `t ${secret}`,
         body: `b ${secret}`,
@@ -214,20 +207,15 @@ describe.each(stacks)("on %s,", (stack) => {
     const cancelledDelivery = { status: "cancelled", reason: "user_erased" };
 
     test("while something is being sent to them keeps no word of the answer", async () => {
-      const asked = Promise.withResolvers<void>();
       const erased = Promise.withResolvers<void>();
-      const slow = Bun.serve({
-        hostname: "127.0.0.1",
-        port: 0,
-        async fetch() {
-          asked.resolve();
-          await erased.promise;
-          return new Response(secret, { status: 410 });
-        },
-      });
-      const to = { user_id: "xena", webhook_url: slow.url.href };
+      await using slow = startHttpSink();
+      slow.answer = async () => {
+        await erased.promise;
+        return new Response(secret, { status: 410 });
+      };
+      const to = { user_id: "xena", webhook_url: slow.url };
       const { id } = await send({ to, title: secret, channels: ["webhook"] });
-      await asked.promise;
+      await slow.waitFor(1);
       await service.call("DELETE /v1/users/xena");
       erased.resolve();
       const closed = await eventually(async () => {
@@ -237,7 +225,7 @@ describe.each(stacks)("on %s,", (stack) => {
       expect(closed.deliveries[0]?.attempts).toMatchObject([{ outcome: "failed", answer: "" }]);
       expect(await leftovers()).toEqual([]);
       // Back with an address, they do not get what is left of it.
-      await put("xena", { webhook_url: slow.url.href });
+      await put("xena", { webhook_url: slow.url });
       await service.call(`POST /v1/deliveries/${id}-webhook/replay`);
       const replayed = await eventually(async () => {
         const now = await read(id);
@@ -246,7 +234,6 @@ describe.each(stacks)("on %s,", (stack) => {
       expect(replayed.deliveries).toMatchObject([
         { status: "skipped", reason: "user_erased", attempts: [{}] },
       ]);
-      await slow.stop(true);
     });
 
     test("who never had a profile erases the notifications", async () => {
