@@ -1,6 +1,5 @@
 /** Every way a field can be wrong, each with its own clear error. Those of the recipient: bad-recipient.test.ts. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { eventually } from "../eventually.ts";
 import { aNotification, expectFaults, type HttpService, startHttp } from "./service.ts";
 
 let service: HttpService;
@@ -119,7 +118,7 @@ describe("keys that objects have by themselves", () => {
     const data = { constructor: { prototype: { x: 1 } }, toString: "a", hasOwnProperty: null };
     const metadata = { constructor: "c", valueOf: 1, prototype: true };
     const { data: accepted } = await sendWith({ data, metadata });
-    const { data: stored } = await service.call(`GET /v1/notifications/${accepted.id}`);
+    const stored = await service.read(accepted.id);
     expect(stored.data).toEqual(data);
     expect(stored.metadata).toEqual(metadata);
   });
@@ -163,20 +162,14 @@ describe("time", () => {
   test("send_at in the past means now", async () => {
     const { data } = await sendWith({ send_at: inDays(-30) });
     expect(data.status).toBe("pending");
-    const sent = await eventually(async () => {
-      const { data: now } = await service.call(`GET /v1/notifications/${data.id}`);
-      return now.status === "sent" && now;
-    });
+    const sent = await service.until(data.id, "sent");
     expect(sent.deliveries).toMatchObject([{ channel: "inbox", status: "sent" }]);
   });
 
   test("expires_at in the past is accepted, and skipped with its reason", async () => {
     const { data, status } = await sendWith({ expires_at: inDays(-1) });
     expect(status).toBe(202);
-    const skipped = await eventually(async () => {
-      const { data: now } = await service.call(`GET /v1/notifications/${data.id}`);
-      return now.status === "skipped" && now;
-    });
+    const skipped = await service.until(data.id, "skipped");
     expect(skipped).toMatchObject({ reason: "expired", reason_detail: "expires_at had passed" });
     expect(skipped.deliveries).toMatchObject([{ channel: "inbox", status: "skipped", reason: "expired" }]);
   });

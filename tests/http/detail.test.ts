@@ -1,7 +1,6 @@
 /** A closed notification is read from the cache, and never as it was before somebody changed it. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { startHttpSink } from "../channels/sinks.ts";
-import { eventually } from "../eventually.ts";
 import { aNotification, type HttpService, startHttp, webhooksToHere } from "./service.ts";
 
 let service: HttpService;
@@ -20,13 +19,6 @@ async function sent(changes: Record<string, unknown> = {}): Promise<string> {
   return data.id;
 }
 
-const read = async (id: string) => (await service.call(`GET /v1/notifications/${id}`)).data;
-const closed = (id: string, status: string) =>
-  eventually(async () => {
-    const detail = await read(id);
-    return detail.status === status && detail;
-  });
-
 async function hitsOf(name: string): Promise<number> {
   const { text } = await service.call("GET /metrics", { key: null });
   return Number(
@@ -36,25 +28,25 @@ async function hitsOf(name: string): Promise<number> {
 
 test("a closed one is read once from the database, and then from the cache", async () => {
   const id = await sent();
-  const first = await closed(id, "sent");
+  const first = await service.until(id, "sent");
   const before = await hitsOf("notification");
-  expect(await read(id)).toEqual(first);
-  expect(await read(id)).toEqual(first);
+  expect(await service.read(id)).toEqual(first);
+  expect(await service.read(id)).toEqual(first);
   expect(await hitsOf("notification")).toBe(before + 2);
 });
 
 test("an open one is never cached", async () => {
   const id = await sent({ send_at: new Date(Date.now() + 3_600_000).toISOString() });
-  expect((await read(id)).status).toBe("scheduled");
+  expect((await service.read(id)).status).toBe("scheduled");
   expect((await service.call(`POST /v1/notifications/${id}/cancel`)).data.status).toBe("cancelled");
-  expect((await read(id)).status).toBe("cancelled");
+  expect((await service.read(id)).status).toBe("cancelled");
 });
 
 test("a mark in the inbox, one or all, shows in the next read", async () => {
   const id = await sent({ to: "marker" });
-  await closed(id, "sent");
+  await service.until(id, "sent");
   const inbox = async () =>
-    (await read(id)).deliveries.find(({ channel }: { channel: string }) => channel === "inbox");
+    (await service.read(id)).deliveries.find(({ channel }: { channel: string }) => channel === "inbox");
   expect((await inbox()).read_at).toBeNull();
   await service.call(`PATCH /v1/users/marker/inbox/${id}`, { body: { read: true } });
   expect((await inbox()).read_at).not.toBeNull();
@@ -66,16 +58,16 @@ test("a replay opens it again, for the next read too", async () => {
   receiver.answer = () => new Response("gone", { status: 410 });
   const to = { user_id: "replayed", webhook_url: receiver.url };
   const id = await sent({ to, channels: ["webhook"] });
-  await closed(id, "failed");
+  await service.until(id, "failed");
   receiver.answer = () => new Response("ok");
   await service.call(`POST /v1/deliveries/${id}-webhook/replay`);
-  const { deliveries } = await closed(id, "sent");
+  const { deliveries } = await service.until(id, "sent");
   expect(deliveries[0].attempts).toHaveLength(2);
 });
 
 test("what was erased is not read from the cache", async () => {
   const id = await sent({ to: "erased", title: "a secret" });
-  expect((await closed(id, "sent")).title).toBe("a secret");
+  expect((await service.until(id, "sent")).title).toBe("a secret");
   await service.call("DELETE /v1/users/erased");
-  expect((await read(id)).title).toBe("");
+  expect((await service.read(id)).title).toBe("");
 });

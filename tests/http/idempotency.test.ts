@@ -1,6 +1,5 @@
 /** The same request again does nothing again, whoever repeats it, whenever, and however often at once. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { eventually } from "../eventually.ts";
 import { stacks } from "../stacks.ts";
 import {
   type Answer,
@@ -65,9 +64,7 @@ describe.each(stacks)("on %s,", (stack) => {
   test("the first answer comes back as it was, however the notification went on", async () => {
     const body = aNotification({ to: "later" });
     const first = await send("later-1", body);
-    await eventually(
-      async () => (await service.call(`GET /v1/notifications/${first.data.id}`)).data.status === "sent",
-    );
+    await service.until(first.data.id, "sent");
     const again = await send("later-1", body);
     expect(again.text).toBe(first.text);
     expect(again.data.status).toBe("pending");

@@ -20,13 +20,7 @@ describe.each(stacks)("on %s,", (stack) => {
 
   const send = async (changes: Record<string, unknown> = {}) =>
     (await service.call("POST /v1/notifications", { body: aNotification(changes) })).data;
-  const read = async (id: string) => (await service.call(`GET /v1/notifications/${id}`)).data;
   const cancel = (id: string) => service.call(`POST /v1/notifications/${id}/cancel`);
-  const until = (id: string, status: string) =>
-    eventually(async () => {
-      const now = await read(id);
-      return now.status === status && now;
-    });
   /** Sent to a webhook whose receiver gives this answer. */
   const sendToWebhook = (status: number, changes: Record<string, unknown> = {}) =>
     send({
@@ -51,7 +45,7 @@ describe.each(stacks)("on %s,", (stack) => {
     expect(accepted).toMatchObject({ status: "pending", user_id: "ana", channels: ["email", "inbox"] });
 
     const { title, body, priority, data, metadata, expires_at } = input;
-    const stored = await until(accepted.id, "sent");
+    const stored = await service.until(accepted.id, "sent");
     expect(stored).toMatchObject({ title, body, priority, data, metadata, expires_at, send_at: null });
     expect(stored.created_at).toBe(accepted.created_at);
     expect(stored.deliveries).toMatchObject([
@@ -62,7 +56,7 @@ describe.each(stacks)("on %s,", (stack) => {
 
   test("a channel that the user has no address for is skipped with its reason", async () => {
     const { id } = await send({ to: "nameless", channels: ["sms", "inbox"] });
-    const { deliveries } = await until(id, "sent");
+    const { deliveries } = await service.until(id, "sent");
     expect(deliveries).toMatchObject([
       { channel: "inbox", status: "sent" },
       { channel: "sms", status: "skipped", reason: "no_address", attempts: [] },
@@ -81,10 +75,10 @@ describe.each(stacks)("on %s,", (stack) => {
     };
     const statuses = ["sent", "skipped", "cancelled", "failed"];
     const before = await Promise.all(statuses.map(countOf));
-    await until((await send({ channels: ["inbox"] })).id, "sent");
-    await until((await send({ channels: ["sms"] })).id, "skipped");
+    await service.until((await send({ channels: ["inbox"] })).id, "sent");
+    await service.until((await send({ channels: ["sms"] })).id, "skipped");
     await cancel((await send({ send_at: inAnHour() })).id);
-    await until((await sendToWebhook(410)).id, "failed");
+    await service.until((await sendToWebhook(410)).id, "failed");
     const after = await eventually(async () => {
       const now = await Promise.all(statuses.map(countOf));
       return now.every((count, index) => count > (before[index] ?? 0)) && now;
@@ -118,7 +112,7 @@ describe.each(stacks)("on %s,", (stack) => {
       expect(answers).toHaveLength(items.length);
       for (const [index, [, code, detail]] of bad.entries()) {
         const good = answers[2 * index];
-        expect((await read(good.id)).title).toBe(`good ${index}`);
+        expect((await service.read(good.id)).title).toBe(`good ${index}`);
         const { error } = answers[2 * index + 1];
         expect(error.code).toBe(code);
         // Each is at its own place in the list.
@@ -138,8 +132,8 @@ describe.each(stacks)("on %s,", (stack) => {
       const items = Array.from({ length: 1000 }, (_, index) => aNotification({ to: `bulk_${index}` }));
       const ids = (await bulk(items)).map(({ id }: { id: string }) => id);
       expect(ids.toSorted()).toEqual(ids);
-      expect((await read(ids[0])).user_id).toBe("bulk_0");
-      expect((await read(ids[999])).user_id).toBe("bulk_999");
+      expect((await service.read(ids[0])).user_id).toBe("bulk_0");
+      expect((await service.read(ids[999])).user_id).toBe("bulk_999");
     });
   });
 
@@ -154,7 +148,7 @@ describe.each(stacks)("on %s,", (stack) => {
 
     test("what waits for its next attempt", async () => {
       const { id } = await sendToWebhook(503);
-      await eventually(async () => (await read(id)).deliveries[0]?.status === "retrying");
+      await eventually(async () => (await service.read(id)).deliveries[0]?.status === "retrying");
       const { data } = await cancel(id);
       expect(data).toMatchObject({
         status: "cancelled",
@@ -165,13 +159,13 @@ describe.each(stacks)("on %s,", (stack) => {
 
     test("but not what was sent, failed or was skipped", async () => {
       const sent = await send();
-      await until(sent.id, "sent");
+      await service.until(sent.id, "sent");
       expectProblem(await cancel(sent.id), "not_cancellable", /is sent/);
       const failed = await sendToWebhook(410);
-      await until(failed.id, "failed");
+      await service.until(failed.id, "failed");
       expectProblem(await cancel(failed.id), "not_cancellable", /is failed/);
       const skipped = await send({ to: "nobody", channels: ["email"] });
-      await until(skipped.id, "skipped");
+      await service.until(skipped.id, "skipped");
       expectProblem(await cancel(skipped.id), "not_cancellable", /is skipped/);
     });
   });
@@ -181,7 +175,7 @@ describe.each(stacks)("on %s,", (stack) => {
 
     test("are listed, sent again, and leave the list", async () => {
       const { id } = await sendToWebhook(410);
-      await until(id, "failed");
+      await service.until(id, "failed");
       const [letter] = (await failedOnes()).filter(
         (one: { notification_id: string }) => one.notification_id === id,
       );
@@ -191,7 +185,7 @@ describe.each(stacks)("on %s,", (stack) => {
       const { data, status } = await service.call(`POST /v1/deliveries/${letter.id}/replay`);
       expect(status).toBe(202);
       expect(data).toMatchObject({ status: "queued", reason: null });
-      const sent = await until(id, "sent");
+      const sent = await service.until(id, "sent");
       expect(sent.deliveries[0].attempts.map(({ outcome }: { outcome: string }) => outcome)).toEqual([
         "failed",
         "sent",
@@ -201,7 +195,7 @@ describe.each(stacks)("on %s,", (stack) => {
 
     test("only what failed can be sent again", async () => {
       const { id } = await send();
-      await until(id, "sent");
+      await service.until(id, "sent");
       expectProblem(
         await service.call(`POST /v1/deliveries/${id}-inbox/replay`),
         "not_replayable",

@@ -7,6 +7,7 @@ import { errorsOf } from "../../src/http/openapi.ts";
 import type { Operation } from "../../src/http/operation.ts";
 import { createServer, operationsOf } from "../../src/http/server.ts";
 import { createKey, defaultProject, type KeyKind } from "../../src/pipeline/keys.ts";
+import { eventually } from "../eventually.ts";
 import { openStack, type StackName } from "../stacks.ts";
 
 export interface Answer {
@@ -38,6 +39,10 @@ export interface HttpService extends AsyncDisposable {
   adminKey: string;
   /** Calls the API, and checks the answer against the description of the operation that gave it. */
   call(request: `${string} /${string}`, options?: CallOptions): Promise<Answer>;
+  /** The notification, with its deliveries and attempts. */
+  read(id: string): Promise<Answer["data"]>;
+  /** The same, once it has this status. */
+  until(id: string, status: string): Promise<Answer["data"]>;
   makeKey(options?: { scopes?: string[]; kind?: KeyKind; project?: string }): Promise<string>;
   /** Stops and starts again on the same data. */
   restart(): Promise<void>;
@@ -62,6 +67,12 @@ export async function startHttp(
     ...running,
     adminKey: "",
     call: (request, options) => call(service, request, options),
+    read: async (id) => (await service.call(`GET /v1/notifications/${id}`)).data,
+    until: (id, status) =>
+      eventually(async () => {
+        const now = await service.read(id);
+        return now.status === status && now;
+      }),
     makeKey: async ({ scopes = ["admin"], kind = "live", project = defaultProject } = {}) =>
       (await createKey(service.app, { name: "test", project, kind, scopes })).secret,
     async restart() {

@@ -25,7 +25,6 @@ describe.each(stacks)("on %s,", (stack) => {
   const get = async (id: string) => (await service.call(`GET /v1/users/${id}`)).data;
   const send = async (changes: Record<string, unknown>, headers: Record<string, string> = {}) =>
     (await service.call("POST /v1/notifications", { body: aNotification(changes), headers })).data;
-  const read = async (id: string) => (await service.call(`GET /v1/notifications/${id}`)).data;
 
   const whole = {
     email: "ana@example.com",
@@ -68,7 +67,7 @@ describe.each(stacks)("on %s,", (stack) => {
       await put("cleo", { email: "old@example.com" });
       await put("cleo", { email: "new@example.com" });
       const { id } = await send({ to: "cleo", channels: ["email"] });
-      await eventually(async () => (await read(id)).status === "sent");
+      await service.until(id, "sent");
       const { data } = await service.call("GET /v1/sandbox/messages");
       const kept = data.find((message: { notification_id: string }) => message.notification_id === id);
       expect(kept.address).toBe("new@example.com");
@@ -135,11 +134,11 @@ describe.each(stacks)("on %s,", (stack) => {
         send({ ...content, to: { ...to, webhook_url: hook(status) }, channels: ["webhook"] });
 
       const sent = await send({ ...content, to }, { "idempotency-key": "erased-1" });
-      await eventually(async () => (await read(sent.id)).status === "sent");
+      await service.until(sent.id, "sent");
       const failed = await sendHook(410);
-      await eventually(async () => (await read(failed.id)).status === "failed");
+      await service.until(failed.id, "failed");
       const retrying = await sendHook(503);
-      await eventually(async () => (await read(retrying.id)).deliveries[0]?.status === "retrying");
+      await eventually(async () => (await service.read(retrying.id)).deliveries[0]?.status === "retrying");
       const scheduled = await send({
         ...content,
         to: "zoe",
@@ -171,15 +170,18 @@ describe.each(stacks)("on %s,", (stack) => {
         data: null,
         metadata: null,
       };
-      expect(await read(scheduled.id)).toMatchObject(cancelled);
-      expect(await read(retrying.id)).toMatchObject({ ...cancelled, deliveries: [cancelledDelivery] });
-      expect(await read(failed.id)).toMatchObject({
+      expect(await service.read(scheduled.id)).toMatchObject(cancelled);
+      expect(await service.read(retrying.id)).toMatchObject({
+        ...cancelled,
+        deliveries: [cancelledDelivery],
+      });
+      expect(await service.read(failed.id)).toMatchObject({
         status: "failed",
         title: "",
         deliveries: [cancelledDelivery],
       });
-      expect(await read(sent.id)).toMatchObject({ status: "sent", title: "", deliveries: [{}, {}] });
-      expect(await read(bystander.id)).toMatchObject({ title: "t" });
+      expect(await service.read(sent.id)).toMatchObject({ status: "sent", title: "", deliveries: [{}, {}] });
+      expect(await service.read(bystander.id)).toMatchObject({ title: "t" });
       expect((await service.call("GET /v1/deliveries?status=failed&user_id=zoe")).data).toEqual([]);
       expectProblem(await service.call(`POST /v1/deliveries/${failed.id}-webhook/replay`), "not_replayable");
       expectProblem(await service.call("GET /v1/users/zoe"), "user_not_found", /zoe/);
@@ -218,19 +220,13 @@ describe.each(stacks)("on %s,", (stack) => {
       await slow.waitFor(1);
       await service.call("DELETE /v1/users/xena");
       erased.resolve();
-      const closed = await eventually(async () => {
-        const now = await read(id);
-        return now.status === "failed" && now;
-      });
+      const closed = await service.until(id, "failed");
       expect(closed.deliveries[0]?.attempts).toMatchObject([{ outcome: "failed", answer: "" }]);
       expect(await leftovers()).toEqual([]);
       // Back with an address, they do not get what is left of it.
       await put("xena", { webhook_url: slow.url });
       await service.call(`POST /v1/deliveries/${id}-webhook/replay`);
-      const replayed = await eventually(async () => {
-        const now = await read(id);
-        return now.status === "skipped" && now;
-      });
+      const replayed = await service.until(id, "skipped");
       expect(replayed.deliveries).toMatchObject([
         { status: "skipped", reason: "user_erased", attempts: [{}] },
       ]);
@@ -238,7 +234,7 @@ describe.each(stacks)("on %s,", (stack) => {
 
     test("who never had a profile erases the notifications", async () => {
       const { id } = await send({ to: "guest", title: secret });
-      await eventually(async () => (await read(id)).status === "sent");
+      await service.until(id, "sent");
       const { data } = await service.call("DELETE /v1/users/guest");
       expect(data.erased).toMatchObject({ profiles: 0, notifications: 1 });
       expect(await leftovers()).toEqual([]);
@@ -249,7 +245,7 @@ describe.each(stacks)("on %s,", (stack) => {
       await service.call("DELETE /v1/users/phoenix");
       const { id } = await send({ to: { user_id: "phoenix", email: "new@example.com" } });
       expect(await get("phoenix")).toMatchObject({ email: "new@example.com", name: null });
-      await eventually(async () => (await read(id)).status === "sent");
+      await service.until(id, "sent");
     });
   });
 });
