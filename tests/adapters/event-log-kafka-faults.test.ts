@@ -2,16 +2,17 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { NotificationEvent } from "../../src/ports.ts";
 import { eventually } from "../eventually.ts";
+import { type OwnServer, startKafka } from "../services/own-server.ts";
 import { eventOf, idsOf, orderByUser } from "./event-log.contract.ts";
 import { kafkaWorld } from "./kafka-world.ts";
-import { type OwnBroker, ownBroker } from "./own-broker.ts";
 
 const timeoutMs = 120_000;
 const patient = { timeoutMs: 60_000 };
-let broker: OwnBroker;
+const login = { username: "ana", password: "secret" };
+let broker: OwnServer;
 
 beforeAll(async () => {
-  broker = await ownBroker();
+  broker = await startKafka({ "offsets.topic.num.partitions": 4 }, login);
 }, timeoutMs);
 afterAll(() => broker[Symbol.asyncDispose]());
 
@@ -21,6 +22,7 @@ const some = (count: number) =>
 test(
   "a broker that comes late, dies and comes back costs nothing but time",
   async () => {
+    await broker.stop();
     await using world = kafkaWorld(broker.url);
     const { log, lines, metric } = world.open();
     const handled: NotificationEvent[] = [];
@@ -29,7 +31,7 @@ test(
     expect(await log.publishBuffered(early)).toBe(early.length);
     await eventually(() => log.fault()?.includes("ECONNREFUSED"));
 
-    await broker.start();
+    await broker.restart();
     await eventually(() => handled.length >= early.length, patient);
     expect(idsOf(handled).sort()).toEqual(idsOf(early).sort());
     await eventually(() => log.fault() === null);
@@ -43,7 +45,7 @@ test(
 
     const held = some(20);
     expect(await log.publishBuffered(held)).toBe(held.length);
-    await broker.start();
+    await broker.restart();
     await eventually(() => held.every(({ id }) => handled.some((event) => event.id === id)), patient);
     await eventually(() => log.fault() === null, patient);
     expect(await metric("consumer_restarts_total")).toBeGreaterThan(0);
@@ -62,10 +64,10 @@ test(
 test.each(["plain", "scram-sha-256"])(
   "logs in by %s, and says so where it may not",
   async (mechanism) => {
-    await using world = kafkaWorld(broker.loginUrl);
-    const env = { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: "ana" };
+    await using world = kafkaWorld(`127.0.0.1:${broker.ports[2]}`);
+    const env = { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: login.username };
     const stranger = world.open({ ...env, KAFKA_SASL_PASSWORD: "guess" });
-    const { log } = world.open({ ...env, KAFKA_SASL_PASSWORD: "secret" });
+    const { log } = world.open({ ...env, KAFKA_SASL_PASSWORD: login.password });
     const handled: NotificationEvent[] = [];
     await log.consume(async (batch) => void handled.push(...batch));
     await log.publishBuffered(some(5));

@@ -88,7 +88,8 @@ describe("while Redis is out of reach", () => {
   }, 20_000);
 
   test("a cache opens all the same, and says why it cannot be used", async () => {
-    await using server = await startOwnRedis([], { password: "secret-42" });
+    await using server = await startOwnRedis();
+    await server.admin.config("SET", "requirepass", "secret-42");
     await using refused = await openRedisCache({ redisUrl: server.url.replace("//", "//:wrong-42@") });
     expect(refused.cache.available()).toBe(false);
     expect(refused.logged[0]?.reason).toContain("WRONGPASS");

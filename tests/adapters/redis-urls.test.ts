@@ -2,6 +2,8 @@
 import { afterAll, expect, test } from "bun:test";
 import { issueCertificates } from "../channels/certificates.ts";
 import { eventually } from "../eventually.ts";
+import { startRedis } from "../services/own-server.ts";
+import { freePorts } from "../services/ports.ts";
 import { tempFolder } from "../temp-folder.ts";
 import { cacheContract } from "./cache.contract.ts";
 import { staleContract } from "./cache-stale.contract.ts";
@@ -14,8 +16,8 @@ test("rediss:// speaks TLS, with an authority of one's own by ?ca=, and with no 
   await Bun.write(`${folder.path}/ca.pem`, ca);
   await Bun.write(`${folder.path}/cert.pem`, issued.localhost.cert);
   await Bun.write(`${folder.path}/key.pem`, issued.localhost.key);
-  const tlsPort = 20_000 + Math.floor(Math.random() * 9_999);
-  await using _server = await startOwnRedis([
+  const [tlsPort] = freePorts(1);
+  await using _server = await startRedis([
     ...["--tls-port", String(tlsPort), "--tls-auth-clients", "no"],
     ...["--tls-cert-file", `${folder.path}/cert.pem`, "--tls-key-file", `${folder.path}/key.pem`],
     ...["--tls-ca-cert-file", `${folder.path}/ca.pem`],

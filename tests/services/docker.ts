@@ -30,7 +30,7 @@ export async function upDocker(folder: string): Promise<Record<ServerName, Serve
   const servers = serverNames.map(async (name): Promise<[ServerName, Server]> => {
     const url = protocols[name].url(ports[name]);
     await eventually(() => answer(name, url), { timeoutMs: startTimeoutMs, intervalMs: 200 });
-    return [name, { url, version: await imageOf(name), programs: {}, started: !running.includes(name) }];
+    return [name, { url, version: await imageOf(name), started: !running.includes(name) }];
   });
   return Object.fromEntries(await Promise.all(servers)) as Record<ServerName, Server>;
 }

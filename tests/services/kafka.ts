@@ -1,6 +1,7 @@
 /** Apache Kafka from Maven: one process, broker and controller (KRaft), without Kafka's own scripts. */
 import { join } from "node:path";
 import { classPath } from "./download.ts";
+import { type Login, loginProperties, scramUser } from "./kafka-login.ts";
 import type { Recipe } from "./recipe.ts";
 import { runCommand } from "./run-command.ts";
 
@@ -12,23 +13,25 @@ type Properties = Record<string, string | number>;
 
 /**
  * @param properties as in its server.properties; they win over ours
+ * @param login who may log in at its third port; without, it has none
  * @throws Missing
  */
-export async function kafka(properties: Properties = {}): Promise<Recipe> {
+export async function kafka(properties: Properties = {}, login?: Login): Promise<Recipe> {
   const classes = await classPath("kafka", join(import.meta.dir, "kafka"));
   const [, version] = /kafka_2\.13<\/artifactId>\s*<version>(.*)</.exec(await pom()) ?? [];
   return {
     name: "kafka",
     version: `Apache Kafka ${version}`,
-    portCount: 2,
+    portCount: login ? 3 : 2,
     async format({ folder, ports }) {
       const configuration = join(folder, "server.properties");
-      await Bun.write(configuration, textOf({ ...propertiesOf(folder, ports), ...properties }));
+      await Bun.write(configuration, textOf({ ...propertiesOf(folder, ports, login), ...properties }));
       const id = crypto
         .getRandomValues(new Uint8Array(16))
         .toBase64({ alphabet: "base64url", omitPadding: true });
       // With "=", since an id may start with a dash.
       const format = ["kafka.tools.StorageTool", "format", `--cluster-id=${id}`, "--config", configuration];
+      if (login) format.push(...scramUser(login));
       const outcome = await runCommand(["java", "-cp", classes, ...format], { cwd: folder });
       if (!outcome.ok) throw new Error(outcome.why);
     },
@@ -37,7 +40,6 @@ export async function kafka(properties: Properties = {}): Promise<Recipe> {
       ...["kafka.Kafka", join(folder, "server.properties")],
     ],
     signals: { stop: "SIGTERM", discard: "SIGKILL" },
-    programs: { TEST_KAFKA_CLASSPATH: classes },
   };
 }
 
@@ -45,7 +47,11 @@ function pom(): Promise<string> {
   return Bun.file(join(import.meta.dir, "kafka/pom.xml")).text();
 }
 
-function propertiesOf(folder: string, [broker, controller]: number[]): Properties {
+function propertiesOf(
+  folder: string,
+  [broker = 0, controller = 0, port = 0]: number[],
+  login: Login | undefined,
+): Properties {
   return {
     "process.roles": "broker,controller",
     "node.id": 1,
@@ -62,6 +68,7 @@ function propertiesOf(folder: string, [broker, controller]: number[]): Propertie
     "share.coordinator.state.topic.replication.factor": 1,
     "share.coordinator.state.topic.min.isr": 1,
     "group.initial.rebalance.delay.ms": 0,
+    ...(login && loginProperties(login, { broker, controller, port })),
   };
 }
 

@@ -23,6 +23,5 @@ export async function mongodb(): Promise<Recipe> {
       ...["Main", String(clientPort(place)), join(place.folder, "data.mv")],
     ],
     signals: { stop: "SIGTERM", discard: "SIGKILL" },
-    programs: { TEST_MONGODB_CLASSPATH: classes },
   };
 }

@@ -39,7 +39,6 @@ export async function upNative(name: ServerName, folder: string): Promise<Server
   return {
     url: urlOf(name, place),
     version: recipe.version,
-    programs: recipe.programs,
     started: !running,
   };
 }

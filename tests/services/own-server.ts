@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { onceGone } from "../process.ts";
 import { tempFolder } from "../temp-folder.ts";
 import { kafka } from "./kafka.ts";
+import type { Login } from "./kafka-login.ts";
 import { end, launch } from "./launch.ts";
 import { freePorts } from "./ports.ts";
 import { postgres, standby } from "./postgres.ts";
@@ -18,6 +19,8 @@ export interface OwnServer extends AsyncDisposable {
   /** The same after a restart. */
   readonly url: string;
   readonly port: number;
+  /** All that it listens on; the first is `port`. */
+  readonly ports: readonly number[];
   /** Its data and configuration; absolute. */
   readonly folder: string;
   /** Of its first process; another after a restart. */
@@ -68,10 +71,14 @@ const kafkaProperties = { "broker.session.timeout.ms": 3_000, "broker.heartbeat.
 
 /**
  * @param properties as in Kafka's server.properties
+ * @param login who may log in at its third port; without, it has none
  * @throws Missing where Kafka cannot be had
  */
-export async function startKafka(properties: Record<string, string | number> = {}): Promise<OwnServer> {
-  return start(await kafka({ ...kafkaProperties, ...properties }));
+export async function startKafka(
+  properties: Record<string, string | number> = {},
+  login?: Login,
+): Promise<OwnServer> {
+  return start(await kafka({ ...kafkaProperties, ...properties }, login));
 }
 
 async function start(recipe: Recipe): Promise<OwnServer> {
@@ -92,6 +99,7 @@ async function start(recipe: Recipe): Promise<OwnServer> {
   return {
     url: protocols[recipe.name].url(clientPort(place)),
     port: clientPort(place),
+    ports,
     folder: place.folder,
     get pid() {
       return running.identity.pid;

@@ -44,7 +44,6 @@ export async function postgres(settings: Record<string, string> = {}): Promise<R
       return [...as(user, [place.folder, bin]), join(bin, "postgres"), "-D", place.folder, ...options];
     },
     signals: { stop: "SIGINT", discard: "SIGQUIT" },
-    programs: { TEST_POSTGRES_BIN: bin },
   };
 }
 

@@ -14,8 +14,6 @@ export interface Recipe {
   command(place: Place): string[];
   /** `stop` ends it in order, `discard` at once, where its data are of no more use. */
   signals: { stop: NodeJS.Signals; discard: NodeJS.Signals };
-  /** What tests are told of it, beside its address: where its programs are. */
-  programs: Record<string, string>;
 }
 
 /** Where one server of a recipe lives. */

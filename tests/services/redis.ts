@@ -34,6 +34,5 @@ export async function redis(settings: readonly string[] = []): Promise<Recipe> {
       ...settings,
     ],
     signals: { stop: "SIGTERM", discard: "SIGKILL" },
-    programs: { TEST_REDIS_SERVER: server },
   };
 }

@@ -17,8 +17,6 @@ export interface Server {
   url: string;
   /** What runs, for people. */
   version: string;
-  /** Variables that tell tests where its own programs are; empty for a server in a container. */
-  programs: Record<string, string>;
   /** By this call: it did not run before. */
   started: boolean;
 }
@@ -78,8 +76,7 @@ export function environmentOf(services: Services): Record<string, string> {
   const variables: Record<string, string> = {};
   for (const name of serverNames) {
     const server = services[name];
-    if (!isLacking(server))
-      Object.assign(variables, { [protocols[name].variable]: server.url }, server.programs);
+    if (!isLacking(server)) variables[protocols[name].variable] = server.url;
   }
   for (const name of clientNames) {
     const client = services[name];
