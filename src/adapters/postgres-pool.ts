@@ -1,3 +1,4 @@
+import type { PoolNumbers } from "../telemetry-database.ts";
 import { type Connection, ConnectionError, type Rows, type RunOptions } from "./postgres-connection.ts";
 
 export interface PoolOptions {
@@ -22,14 +23,6 @@ export interface PoolEvents {
   closed(why: "idle" | "uses" | "lost", uses: number): void;
 }
 
-export interface PoolCounts {
-  inUse: number;
-  idle: number;
-  opening: number;
-  waiting: number;
-  max: number;
-}
-
 export interface Pool {
   /** Runs one statement on whichever connection is free. Those that wait get one in the order they came. */
   run(text: string, params: unknown[], options: RunOptions): Promise<Rows>;
@@ -39,7 +32,7 @@ export interface Pool {
   release(connection: Connection): void;
   /** To be told of the statements on a leased connection. */
   answered: PoolEvents["answered"];
-  counts(): PoolCounts;
+  counts(): PoolNumbers;
   /** Waits for what is under way, then closes all. */
   close(): Promise<void>;
 }

@@ -1,11 +1,9 @@
 import type { RedisConnection } from "./redis-connection.ts";
 import type { RedisKeys } from "./redis-keys.ts";
+import { scriptKeysMax } from "./redis-scripts.ts";
 
 /** Beyond this many keys, "everything" is remembered instead: some 10 MB. */
 export const pendingKeysMax = 100_000;
-
-/** Keys of one script, which holds up the server: 500 take it less than 2 ms. */
-const batchKeys = 500;
 
 /** Keys that one SCAN looks at. */
 const scanCount = 1_000;
@@ -30,7 +28,7 @@ export function createInvalidations(keys: RedisKeys) {
   }
 
   async function deliverKeys(connection: RedisConnection): Promise<void> {
-    const batch = [...pending.values().take(batchKeys)];
+    const batch = [...pending.values().take(scriptKeysMax)];
     for (const key of batch) pending.delete(key); // Now: one that is added meanwhile is owed again.
     try {
       await dropFromRedis(connection, keys, batch);

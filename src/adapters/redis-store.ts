@@ -4,15 +4,13 @@ import { readTexts } from "./redis-connection.ts";
 import { dropFromRedis } from "./redis-invalidations.ts";
 import type { RedisKeys } from "./redis-keys.ts";
 import type { RedisReplica } from "./redis-replica.ts";
+import { scriptKeysMax } from "./redis-scripts.ts";
 
 /** What is fetched for longer is not kept. */
 const fetchMsMax = 30_000;
 
 /** A writer that died no longer keeps others from filling after this; one that saves for longer keeps nothing. */
 const saveMsMax = 60_000;
-
-/** Keys of one script, which holds up the server: 500 take it less than 2 ms. */
-const batchKeys = 500;
 
 interface RedisStoreOptions {
   circuit: Circuit;
@@ -31,7 +29,7 @@ export function createRedisStore({ circuit, keys, lost, replica }: RedisStoreOpt
     words: (from: number, to: number) => (string | number)[],
   ): Promise<T[]> {
     return circuit.run(name, ({ client, cluster }) => {
-      const step = cluster ? 1 : batchKeys;
+      const step = cluster ? 1 : scriptKeysMax;
       const answers: Promise<T>[] = [];
       for (let from = 0; from < asked.length; from += step) {
         const to = Math.min(asked.length, from + step);
@@ -48,8 +46,8 @@ export function createRedisStore({ circuit, keys, lost, replica }: RedisStoreOpt
     if (circuit.connection() === undefined) return lost(dropped);
     let from = 0;
     try {
-      for (; from < dropped.length; from += batchKeys) {
-        const batch = dropped.slice(from, from + batchKeys);
+      for (; from < dropped.length; from += scriptKeysMax) {
+        const batch = dropped.slice(from, from + scriptKeysMax);
         await circuit.run("cacheDrop", (connection) => dropFromRedis(connection, keys, batch));
       }
     } catch (error) {
