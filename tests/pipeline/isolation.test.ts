@@ -4,6 +4,7 @@ import { startHttpSink } from "../channels/sinks.ts";
 import { eventually } from "../eventually.ts";
 import type { ListedDelivery } from "../process/client.ts";
 import { stacks } from "../stacks.ts";
+import { hangingWebhooks } from "./hanging.ts";
 import { createWorld } from "./world.ts";
 
 test.each(stacks)("on %s, a mail server that hangs does not slow the webhooks", async (stack) => {
@@ -59,12 +60,7 @@ test.each(stacks)(
   async (stack) => {
     await using world = await createWorld({ stack, env: { WEBHOOK_CONNECTIONS: "1" } });
     const { client, receivers } = world;
-    const open = Promise.withResolvers<void>();
-    receivers.http.answer = () => open.promise.then(() => new Response("ok"));
-    const to = { user_id: "ana", webhook_url: receivers.http.url };
-    const send = (title: string) => client.send({ to, title, body: "It works.", channels: ["webhook"] });
-    const hanging = await send("hangs");
-    await receivers.http.waitFor(1);
+    const { hanging, send, answer } = await hangingWebhooks(world);
     // One more may be claimed ahead, so that the last of these is sure to be still waiting.
     const ahead = await send("ahead");
     const next = await send("next");
@@ -72,7 +68,7 @@ test.each(stacks)(
     await world.delivery(waiting, "webhook", "queued");
 
     expect((await client.call("POST", `/v1/notifications/${waiting}/cancel`)).status).toBe(200);
-    open.resolve();
+    answer();
     for (const id of [hanging, ahead, next]) await world.delivery(id, "webhook", "sent");
 
     expect(await client.notification(waiting)).toMatchObject({

@@ -14,6 +14,7 @@ import { eventually } from "../eventually.ts";
 import { nothingOpen } from "../process/client.ts";
 import { servers, stacks } from "../stacks.ts";
 import { day, minute, second } from "./clock.ts";
+import { hangingWebhooks } from "./hanging.ts";
 import { aNotification, projectOf } from "./rows.ts";
 import { createWorld } from "./world.ts";
 
@@ -193,18 +194,13 @@ test.each(stacks)(
 test("what was claimed ahead and waited until its lease ran out is sent once, by whom the sweep gave it to", async () => {
   await using world = await createWorld({ env: { WEBHOOK_CONNECTIONS: "1" } });
   const { app, client, clock, receivers } = world;
-  const open = Promise.withResolvers<void>();
-  receivers.http.answer = () => open.promise.then(() => new Response("ok"));
-  const to = { user_id: "ana", webhook_url: receivers.http.url };
-  const send = (title: string) => client.send({ to, title, body: "It works.", channels: ["webhook"] });
-  const hanging = await send("hangs");
-  await receivers.http.waitFor(1);
+  const { hanging, send, answer } = await hangingWebhooks(world);
   const ahead = await send("ahead");
   await world.delivery(ahead, "webhook", "sending");
 
   clock.step(app.config.leaseMs + second);
   await world.sweep();
-  open.resolve();
+  answer();
 
   for (const id of [hanging, ahead]) await world.delivery(id, "webhook", "sent");
   await eventually(() => nothingOpen(client));
