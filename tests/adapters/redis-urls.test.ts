@@ -69,14 +69,22 @@ test("a cluster whose server is gone, the URL's own, is used again once it is wh
 
 /** Three servers that share the slots. */
 async function startCluster(): Promise<[OwnRedis, OwnRedis, OwnRedis]> {
-  const start = () => startOwnRedis(["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"]);
-  const servers = await Promise.all([start(), start(), start()]);
-  const [first, ...others] = servers;
+  // By itself each would take 10,000 beyond its own for the others, where outgoing connections have theirs.
+  const busPorts = freePorts(3);
+  const start = (nth: number) =>
+    startOwnRedis([
+      ...["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"],
+      ...["--cluster-port", String(busPorts[nth])],
+    ]);
+  const servers = await Promise.all([start(0), start(1), start(2)]);
+  const [first] = servers;
   for (const [index, { admin }] of servers.entries()) {
     await admin.cluster("ADDSLOTSRANGE", index * 5_462, Math.min(16_383, index * 5_462 + 5_461));
     await admin.call("CLUSTER", "SET-CONFIG-EPOCH", index + 1);
   }
-  for (const { port } of others) await first.admin.cluster("MEET", "127.0.0.1", port);
+  for (const [index, { port }] of servers.entries()) {
+    if (index > 0) await first.admin.call("CLUSTER", "MEET", "127.0.0.1", port, String(busPorts[index]));
+  }
   for (const { admin } of servers) {
     await eventually(async () => {
       const info = String(await admin.cluster("INFO"));
