@@ -1,8 +1,8 @@
-/** Waiting with a bound. Tests wait on signals; `eventually` is the one place where they poll. */
+/** Waiting with a bound. Tests wait on signals; this is the one place where they poll. */
 
 type Truthy<T> = Exclude<T, undefined | null | false | 0 | "">;
 
-interface EventuallyOptions {
+interface PollOptions {
   /** Milliseconds until giving up. */
   timeoutMs?: number;
   /** Milliseconds between the end of a probe and the start of the next. */
@@ -16,7 +16,7 @@ interface EventuallyOptions {
  */
 export async function eventually<T>(
   probe: () => T | Promise<T>,
-  { timeoutMs = 10_000, intervalMs = 10 }: EventuallyOptions = {},
+  { timeoutMs = 10_000, intervalMs = 10 }: PollOptions = {},
 ): Promise<Truthy<T>> {
   const deadline = performance.now() + timeoutMs;
   let last: { answer: T } | { error: unknown } | undefined;
@@ -40,6 +40,26 @@ export async function eventually<T>(
     });
   }
   throw new Error(`not within ${timeoutMs} ms; the last answer was ${Bun.inspect(last?.answer)}`);
+}
+
+/**
+ * Checks again and again until it is over, and once more then. A check that throws fails the test at once, as a probe
+ * of `eventually` would not: for what must hold all the time.
+ *
+ * @throws what a check throws; Error where it is not over after `timeoutMs` milliseconds
+ */
+export async function holdsUntil(
+  over: () => boolean,
+  check: () => Promise<void>,
+  { timeoutMs = 10_000, intervalMs = 10 }: PollOptions = {},
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const isOver = over();
+    await within(Math.max(0, deadline - performance.now()), check(), () => `not over within ${timeoutMs} ms`);
+    if (isOver) return;
+    await Bun.sleep(intervalMs);
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Redis by other addresses: TLS, and a cluster. */
 import { afterAll, expect, test } from "bun:test";
 import { issueCertificates } from "../channels/certificates.ts";
-import { eventually } from "../eventually.ts";
+import { eventually, holdsUntil } from "../eventually.ts";
 import { startRedis } from "../services/own-server.ts";
 import { freePorts } from "../services/ports.ts";
 import { tempFolder } from "../temp-folder.ts";
@@ -57,10 +57,10 @@ test("a cluster whose server is gone, the URL's own, is used again once it is wh
   const fetchAll = () => world.cache.mGetOrSet(keys, async (missing) => missing, 60);
   expect(await fetchAll()).toEqual(keys);
   await cluster.kill();
-  await eventually(async () => {
-    expect(await fetchAll()).toEqual(keys);
-    return !world.cache.available();
-  });
+  await holdsUntil(
+    () => !world.cache.available(),
+    async () => expect(await fetchAll()).toEqual(keys),
+  );
   await world.cache.delete(keys);
   await cluster.restart();
   await eventually(() => world.cache.available());
