@@ -3,6 +3,7 @@ import { Kafka, logLevel } from "kafkajs";
 import { priorities } from "../../src/channels/channel.ts";
 import { eventually } from "../eventually.ts";
 import type { Fault } from "./fault.ts";
+import type { Seat } from "./seats.ts";
 import { serverOf } from "./stack.ts";
 
 /** A consumer's session is 10 s, its longest wait before another start 5 s. */
@@ -40,6 +41,8 @@ const rebalances: Fault = {
     const second = addSeat();
     for (let round = 0; round < form.rebalances; round++) {
       await second.start();
+      // One that left before it was dealt partitions would have disturbed nobody; that took up to 1.7 s of its stay.
+      await eventually(() => consumes(second), { timeoutMs: rejoinMaxMs, intervalMs: 100 });
       await Bun.sleep(form.rebalanceMs);
       const { code, exitMs } = await second.stop();
       if (code !== 0) violations.push(`the second process ended with ${code}`);
@@ -48,6 +51,12 @@ const rebalances: Fault = {
     return { interrupted: 0, violations };
   },
 };
+
+/** Whether partitions were dealt to the process that sits there. */
+async function consumes({ service }: Seat): Promise<boolean> {
+  const answer = await fetch(`${service?.url}/metrics`);
+  return /^carillon_kafka_partitions_assigned\{.*\} [1-9]/m.test(await answer.text());
+}
 
 const poisons = ["", "no JSON", '{"v": 1}', '{"v": 999}', "null"];
 
