@@ -4,6 +4,7 @@ import { eventually } from "../eventually.ts";
 import type { Fault } from "./fault.ts";
 import { serverOf } from "./stack.ts";
 
+/** How long it is gone: so long that connections are refused, not only cut. */
 const downMs = 1000;
 const exitMaxMs = 10_000;
 /** Between two rounds of cutting every connection. */

@@ -3,7 +3,9 @@ import { RedisClient } from "bun";
 import type { Fault } from "./fault.ts";
 import { type StackName, serverOf } from "./stack.ts";
 
+/** How long it is gone: so long that the circuit opens and tries again. */
 const downMs = 1000;
+/** Between two flushes, in which some is cached anew. */
 const flushEveryMs = 200;
 const stacksWithRedis: StackName[] = ["redis", "all"];
 /** Redis is never waited for longer than REDIS_TIMEOUT_MS a call. */

@@ -17,6 +17,7 @@ export interface Seat extends AsyncDisposable {
   stop(): Promise<{ code: number; exitMs: number }>;
 }
 
+/** After that it is killed, so that one that hangs fails the run with its exit code rather than by never ending. */
 const stopMaxMs = 20_000;
 const deathChars = 3000;
 const nowhere = createClient({ url: "http://127.0.0.1:9", key: "" });

@@ -31,7 +31,7 @@ const users = 100;
 /** About 400 notifications a second: the machine has other work, and what is measured is not speed. */
 const callerPauseMs = 200;
 const warmAnswers = 200;
-/** How long the load goes on after the recovery. */
+/** How long the load goes on after the recovery: what broke a moment later is counted, too. */
 const afterMs = 1000;
 /** How long all that is open may take to end: a minute, and what a slow machine takes for a backlog (250 a second). */
 const settleMaxMs = (notifications: number) => 60_000 + notifications * 4;

@@ -5,6 +5,7 @@ import type { Fault } from "./fault.ts";
 
 const mortalWorkers = [process.execPath, join(import.meta.dir, "mortal-workers.ts"), "serve"];
 
+/** The latest moment of an end after the worker delivers again. */
 const endAfterMaxMs = 500;
 
 export const workerEnds: Fault = {
