@@ -1,9 +1,6 @@
 import type { World } from "./world.ts";
 
-/**
- * Webhooks to a receiver that hangs: the first of them is sent, and waits for its answer until `answer` is called,
- * as do all that are sent then. For a world with one connection.
- */
+/** Webhooks to a receiver that hangs: a first one is sent, and has its answer, as all have, once `answer` is called. */
 export async function hangingWebhooks({ client, receivers }: World) {
   const open = Promise.withResolvers<void>();
   receivers.http.answer = () => open.promise.then(() => new Response("ok"));

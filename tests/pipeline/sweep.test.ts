@@ -12,6 +12,7 @@ import { pendingTask } from "../../src/pipeline/sweep-publish.ts";
 import type { EventLog } from "../../src/ports.ts";
 import { eventually } from "../eventually.ts";
 import { nothingOpen } from "../process/client.ts";
+import { arrivals } from "../process/receivers.ts";
 import { servers, stacks } from "../stacks.ts";
 import { day, minute, second } from "./clock.ts";
 import { hangingWebhooks } from "./hanging.ts";
@@ -98,19 +99,17 @@ test.each(stacks)(
   async (stack) => {
     await using world = await createWorld({ stack });
     const { clock, receivers } = world;
-    const open = Promise.withResolvers<void>();
-    receivers.http.answer = () => open.promise.then(() => new Response("ok"));
-    const to = { user_id: "ana", webhook_url: receivers.http.url };
-    const id = await world.client.send({ to, title: "Hello", body: "It works.", channels: ["webhook"] });
-    await receivers.http.waitFor(1);
+    const { hanging, send, answer } = await hangingWebhooks(world);
 
     clock.step(minute);
     await world.sweep();
-    expect(await world.delivery(id, "webhook", "sending")).toMatchObject({ attempts: [] });
-    open.resolve();
+    expect(await world.delivery(hanging, "webhook", "sending")).toMatchObject({ attempts: [] });
+    answer();
 
-    await world.delivery(id, "webhook", "sent");
-    expect(receivers.http.received).toHaveLength(1);
+    await world.delivery(hanging, "webhook", "sent");
+    const after = await send("after");
+    await world.delivery(after, "webhook", "sent");
+    expect(arrivals(receivers.http.received)).toEqual(new Map([hanging, after].map((id) => [id, 1])));
   },
 );
 
