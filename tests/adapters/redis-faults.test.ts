@@ -111,12 +111,19 @@ describe("while Redis is out of reach", () => {
         );
         await Promise.all([...batch, cache.delete([`user:${call % 1_000}`])]);
       }
-      Bun.gc(true);
-      return process.memoryUsage().rss;
     };
-    const before = await ask(50_000);
-    const after = await ask(200_000);
-    expect((after - before) / 1_048_576).toBeLessThan(30);
+    const collectedMb = () => {
+      Bun.gc(true);
+      return process.memoryUsage().rss / 1_048_576;
+    };
+    await ask(50_000);
+    const beforeMb = collectedMb();
+    await ask(200_000);
+    // One collection may leave some 35 MB of garbage behind; what is kept, none removes.
+    await eventually(() => {
+      expect(collectedMb() - beforeMb).toBeLessThan(30);
+      return true;
+    });
   }, 60_000);
 
   test("a server that lost all it kept makes fences rise all the same", async () => {
