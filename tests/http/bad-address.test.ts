@@ -1,14 +1,10 @@
 /** Where a request may not go, and by which methods: ids and routes. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { operationsOf } from "../../src/http/server.ts";
 import { rawRequest } from "./raw-request.ts";
-import { aNotification, expectFaults, expectProblem, type HttpService, startHttp } from "./service.ts";
+import { aNotification, expectFaults, expectProblem, httpForAll } from "./service.ts";
 
-let service: HttpService;
-beforeAll(async () => {
-  service = await startHttp();
-});
-afterAll(() => service[Symbol.asyncDispose]());
+const service = httpForAll();
 
 const unknownId = "019e1a2b-3c4d-7e5f-8a6b-7c8d9e0f1a2b";
 

@@ -1,19 +1,8 @@
 /** A body that cannot be read, or holds too much. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import {
-  type Answer,
-  aNotification,
-  expectFaults,
-  expectProblem,
-  type HttpService,
-  startHttp,
-} from "./service.ts";
+import { describe, expect, test } from "bun:test";
+import { type Answer, aNotification, expectFaults, expectProblem, httpForAll } from "./service.ts";
 
-let service: HttpService;
-beforeAll(async () => {
-  service = await startHttp();
-});
-afterAll(() => service[Symbol.asyncDispose]());
+const service = httpForAll();
 
 const send = (body: unknown, headers?: Record<string, string>): Promise<Answer> =>
   service.call("POST /v1/notifications", { body, ...(headers ? { headers } : {}) });

@@ -1,12 +1,8 @@
 /** Every way a field can be wrong, each with its own clear error. Those of the recipient: bad-recipient.test.ts. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { aNotification, expectFaults, type HttpService, startHttp } from "./service.ts";
+import { describe, expect, test } from "bun:test";
+import { aNotification, expectFaults, httpForAll } from "./service.ts";
 
-let service: HttpService;
-beforeAll(async () => {
-  service = await startHttp();
-});
-afterAll(() => service[Symbol.asyncDispose]());
+const service = httpForAll();
 
 const send = (body: unknown) => service.call("POST /v1/notifications", { body });
 const sendWith = (changes: Record<string, unknown>) => send(aNotification(changes));

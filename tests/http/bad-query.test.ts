@@ -1,12 +1,8 @@
 /** Every way the parameters of an address can be wrong, each with its own clear error. */
-import { afterAll, beforeAll, test } from "bun:test";
-import { aNotification, expectFaults, type HttpService, startHttp } from "./service.ts";
+import { test } from "bun:test";
+import { aNotification, expectFaults, httpForAll } from "./service.ts";
 
-let service: HttpService;
-beforeAll(async () => {
-  service = await startHttp();
-});
-afterAll(() => service[Symbol.asyncDispose]());
+const service = httpForAll();
 
 const unknownId = "019e1a2b-3c4d-7e5f-8a6b-7c8d9e0f1a2b";
 

@@ -1,12 +1,8 @@
 /** Every way a recipient can be wrong, each with its own clear error. */
-import { afterAll, beforeAll, test } from "bun:test";
-import { aNotification, expectFaults, type HttpService, startHttp } from "./service.ts";
+import { test } from "bun:test";
+import { aNotification, expectFaults, httpForAll } from "./service.ts";
 
-let service: HttpService;
-beforeAll(async () => {
-  service = await startHttp();
-});
-afterAll(() => service[Symbol.asyncDispose]());
+const service = httpForAll();
 
 const send = (to: unknown) => service.call("POST /v1/notifications", { body: aNotification({ to }) });
 const sendTo = (profile: Record<string, unknown>) => send({ user_id: "user_1", ...profile });

@@ -1,18 +1,11 @@
 /** A closed notification is read from the cache, and never as it was before somebody changed it. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { startHttpSink } from "../channels/sinks.ts";
-import { aNotification, type HttpService, startHttp, webhooksToHere } from "./service.ts";
+import { aNotification, httpForAll, webhooksToHere } from "./service.ts";
 
-let service: HttpService;
+const service = httpForAll({ ...webhooksToHere, RETRY_SCHEDULE: "1s" });
 const receiver = startHttpSink();
-
-beforeAll(async () => {
-  service = await startHttp({ ...webhooksToHere, RETRY_SCHEDULE: "1s" });
-});
-afterAll(async () => {
-  await service[Symbol.asyncDispose]();
-  await receiver[Symbol.asyncDispose]();
-});
+afterAll(() => receiver[Symbol.asyncDispose]());
 
 async function sent(changes: Record<string, unknown> = {}): Promise<string> {
   const { data } = await service.call("POST /v1/notifications", { body: aNotification(changes) });

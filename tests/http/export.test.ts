@@ -1,19 +1,15 @@
 /** The export: all that the list would show, in the memory of a batch, as fast as it is read. */
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import net from "node:net";
 import { sql } from "drizzle-orm";
 import { newId } from "../../db/id.ts";
 import { rowsOf } from "../../db/statement.ts";
 import { eventually } from "../eventually.ts";
-import { aNotification, expectFaults, expectProblem, type HttpService, startHttp } from "./service.ts";
+import { aNotification, expectFaults, expectProblem, httpForAll } from "./service.ts";
 
 setDefaultTimeout(120_000);
 
-let service: HttpService;
-beforeAll(async () => {
-  service = await startHttp();
-});
-afterAll(() => service[Symbol.asyncDispose]());
+const service = httpForAll();
 
 const path = "/v1/notifications/export";
 

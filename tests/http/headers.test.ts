@@ -1,13 +1,9 @@
 /** Headers: which of a request are refused, and what every answer carries. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { rawRequest } from "./raw-request.ts";
-import { aNotification, expectProblem, type HttpService, startHttp } from "./service.ts";
+import { aNotification, expectProblem, httpForAll } from "./service.ts";
 
-let service: HttpService;
-beforeAll(async () => {
-  service = await startHttp();
-});
-afterAll(() => service[Symbol.asyncDispose]());
+const service = httpForAll();
 
 test("64 KB of headers are refused, and the service goes on", async () => {
   const answer = await rawRequest(

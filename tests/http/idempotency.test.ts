@@ -1,21 +1,10 @@
 /** The same request again does nothing again, whoever repeats it, whenever, and however often at once. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { stacks } from "../stacks.ts";
-import {
-  type Answer,
-  aNotification,
-  expectFaults,
-  expectProblem,
-  type HttpService,
-  startHttp,
-} from "./service.ts";
+import { type Answer, aNotification, expectFaults, expectProblem, httpForAll } from "./service.ts";
 
 describe.each(stacks)("on %s,", (stack) => {
-  let service: HttpService;
-  beforeAll(async () => {
-    service = await startHttp({}, stack);
-  });
-  afterAll(() => service[Symbol.asyncDispose]());
+  const service = httpForAll({}, stack);
 
   const send = (idempotencyKey: string, body: unknown, key?: string): Promise<Answer> =>
     service.call("POST /v1/notifications", {

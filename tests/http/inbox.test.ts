@@ -1,15 +1,11 @@
 /** A user's inbox: what is in it, what a badge counts, and what was seen, read and put away. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { eventually } from "../eventually.ts";
 import { stacks } from "../stacks.ts";
-import { aNotification, expectFaults, type HttpService, startHttp } from "./service.ts";
+import { aNotification, expectFaults, httpForAll } from "./service.ts";
 
 describe.each(stacks)("on %s,", (stack) => {
-  let service: HttpService;
-  beforeAll(async () => {
-    service = await startHttp({}, stack);
-  });
-  afterAll(() => service[Symbol.asyncDispose]());
+  const service = httpForAll({}, stack);
 
   /** An inbox of its own with so many items; their ids from new to old. */
   async function anInbox(user: string, items: number): Promise<string[]> {

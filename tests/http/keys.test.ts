@@ -1,16 +1,12 @@
 /** Who may do what: keys, their scopes, projects, and test keys that send nothing. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { operationsOf } from "../../src/http/server.ts";
 import { eventually } from "../eventually.ts";
 import { stacks } from "../stacks.ts";
-import { aNotification, expectFaults, expectProblem, type HttpService, startHttp } from "./service.ts";
+import { aNotification, expectFaults, expectProblem, httpForAll } from "./service.ts";
 
 describe.each(stacks)("on %s,", (stack) => {
-  let service: HttpService;
-  beforeAll(async () => {
-    service = await startHttp({}, stack);
-  });
-  afterAll(() => service[Symbol.asyncDispose]());
+  const service = httpForAll({}, stack);
 
   const list = (key: string | null) => service.call("GET /v1/notifications", { key });
 

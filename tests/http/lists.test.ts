@@ -1,15 +1,11 @@
 /** Lists: every item once in either direction, while others arrive, and filtered by what is asked. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import { eventually } from "../eventually.ts";
 import { stacks } from "../stacks.ts";
-import { aNotification, type HttpService, startHttp } from "./service.ts";
+import { aNotification, httpForAll } from "./service.ts";
 
 describe.each(stacks)("on %s,", (stack) => {
-  let service: HttpService;
-  beforeAll(async () => {
-    service = await startHttp({}, stack);
-  });
-  afterAll(() => service[Symbol.asyncDispose]());
+  const service = httpForAll({}, stack);
 
   type Item = { id: string };
   const idsOf = (items: Item[]) => items.map(({ id }) => id);

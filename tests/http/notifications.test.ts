@@ -3,20 +3,16 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type HttpSink, startHttpSink } from "../channels/sinks.ts";
 import { eventually } from "../eventually.ts";
 import { stacks } from "../stacks.ts";
-import { aNotification, expectProblem, type HttpService, startHttp, webhooksToHere } from "./service.ts";
+import { aNotification, expectProblem, httpForAll, webhooksToHere } from "./service.ts";
 
 describe.each(stacks)("on %s,", (stack) => {
-  let service: HttpService;
+  const service = httpForAll(webhooksToHere, stack);
   let sink: HttpSink;
-  beforeAll(async () => {
+  beforeAll(() => {
     sink = startHttpSink();
     sink.answer = ({ path }) => new Response(null, { status: Number(path.slice(1)) }); // The one in its path.
-    service = await startHttp(webhooksToHere, stack);
   });
-  afterAll(async () => {
-    await service[Symbol.asyncDispose]();
-    await sink[Symbol.asyncDispose]();
-  });
+  afterAll(() => sink[Symbol.asyncDispose]());
 
   const send = async (changes: Record<string, unknown> = {}) =>
     (await service.call("POST /v1/notifications", { body: aNotification(changes) })).data;

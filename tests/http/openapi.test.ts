@@ -1,5 +1,5 @@
 /** The description says what the service does: it is whole, its examples are true, and so is the page of it. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { catalogue, type ErrorCode } from "../../src/errors.ts";
 import { patternWords } from "../../src/http/fields.ts";
@@ -9,7 +9,7 @@ import { operationsOf } from "../../src/http/server.ts";
 import { itemProblemView } from "../../src/http/views.ts";
 import { reasons } from "../../src/pipeline/state.ts";
 import { eventually } from "../eventually.ts";
-import { type HttpService, startHttp } from "./service.ts";
+import { httpForAll } from "./service.ts";
 
 interface Described {
   operationId: string;
@@ -27,11 +27,7 @@ const description = openApiOf(operations) as unknown as Description;
 const described = Object.values(description.paths).flatMap((path) => Object.values(path));
 const codes = Object.keys(catalogue) as ErrorCode[];
 
-let service: HttpService;
-beforeAll(async () => {
-  service = await startHttp();
-});
-afterAll(() => service[Symbol.asyncDispose]());
+const service = httpForAll();
 
 describe.each(operations)("$method $path", (operation) => {
   const { id, body, params, answer, examples } = operation;

@@ -1,5 +1,5 @@
 /** The API on a real socket, in this process: its tests see what a client sees, and the database behind it. */
-import { expect } from "bun:test";
+import { afterAll, beforeAll, expect } from "bun:test";
 import { type App, createApp } from "../../src/app.ts";
 import { loadConfig } from "../../src/config.ts";
 import { catalogue, type ErrorCode, type Problem } from "../../src/errors.ts";
@@ -60,10 +60,24 @@ export async function startHttp(
   env: Record<string, string> = {},
   stackName: StackName = "embedded",
 ): Promise<HttpService> {
+  const service = {} as HttpService;
+  await start(service, env, stackName);
+  return service;
+}
+
+/** The same for all tests of the file or the `describe` that calls it: there before them, and gone after them. */
+export function httpForAll(env: Record<string, string> = {}, stackName: StackName = "embedded"): HttpService {
+  const service = {} as HttpService;
+  beforeAll(() => start(service, env, stackName));
+  afterAll(() => service[Symbol.asyncDispose]());
+  return service;
+}
+
+async function start(service: HttpService, env: Record<string, string>, stackName: StackName): Promise<void> {
   const stack = await openStack(stackName);
   const settings = { ...stack.env, ...env };
   let running = await listen(settings);
-  const service: HttpService = {
+  Object.assign(service, {
     ...running,
     adminKey: "",
     call: (request, options) => call(service, request, options),
@@ -84,9 +98,8 @@ export async function startHttp(
       await running.stop();
       await stack[Symbol.asyncDispose]();
     },
-  };
+  } satisfies HttpService);
   service.adminKey = await service.makeKey();
-  return service;
 }
 
 async function listen(env: Record<string, string>) {

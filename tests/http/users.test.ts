@@ -5,21 +5,17 @@ import { rowsOf } from "../../db/statement.ts";
 import { type HttpSink, startHttpSink } from "../channels/sinks.ts";
 import { eventually } from "../eventually.ts";
 import { stacks } from "../stacks.ts";
-import { aNotification, expectProblem, type HttpService, startHttp, webhooksToHere } from "./service.ts";
+import { aNotification, expectProblem, httpForAll, webhooksToHere } from "./service.ts";
 
 describe.each(stacks)("on %s,", (stack) => {
-  let service: HttpService;
+  const service = httpForAll(webhooksToHere, stack);
   let sink: HttpSink;
-  beforeAll(async () => {
+  beforeAll(() => {
     sink = startHttpSink();
     // With the status in its path, and with what it was sent, as chatty ones do.
     sink.answer = ({ path, body }) => new Response(body, { status: Number(path.slice(1)) });
-    service = await startHttp(webhooksToHere, stack);
   });
-  afterAll(async () => {
-    await service[Symbol.asyncDispose]();
-    await sink[Symbol.asyncDispose]();
-  });
+  afterAll(() => sink[Symbol.asyncDispose]());
 
   const put = async (id: string, body: unknown) => (await service.call(`PUT /v1/users/${id}`, { body })).data;
   const get = async (id: string) => (await service.call(`GET /v1/users/${id}`)).data;
