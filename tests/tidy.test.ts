@@ -112,7 +112,7 @@ const rules: Rule[] = [
     name: "tests wait on signals and do not sleep",
     offenders: (files) =>
       files
-        .filter(({ path }) => path.startsWith("tests/") && path.endsWith(".test.ts"))
+        .filter(({ path }) => /^tests\/.*\.(test|contract)\.ts$/.test(path))
         .flatMap((file) =>
           linesOf(file)
             .filter(({ line }) => sleep.test(line) && !/\/\/ bound:\s*\S/.test(line))
@@ -123,6 +123,7 @@ const rules: Rule[] = [
       "tests/b.test.ts": `await new Promise((done) => setTimeout${"("}done, 100));`,
       "tests/c.test.ts": `import { setTimeout } from "node:timers${"/"}promises";`,
       "tests/d.test.ts": `setTimeout${"("}stop, 100); // bound:`,
+      "tests/adapters/e.contract.ts": `await Bun${"."}sleep(100);`,
     },
     good: {
       "tests/a.test.ts": `setTimeout${"("}stop, 5_000); // bound: the server closes idle connections after 2 s`,
