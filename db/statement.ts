@@ -1,4 +1,4 @@
-import type { Query, SQL } from "drizzle-orm";
+import { is, Placeholder, type Query, type SQL } from "drizzle-orm";
 import { type PgDatabase, PgDialect, type PgQueryResultHKT, QueryBuilder } from "drizzle-orm/pg-core";
 
 /** Drizzle over whichever driver: a database, or a transaction in it. */
@@ -45,12 +45,25 @@ function register(name: string, render: () => Query): () => Query {
  * placeholders. Run on a transaction it is part of that transaction.
  */
 export function statement<Params extends Record<string, unknown>, Row = never>(name: string, text: SQL) {
-  const rendered = register(name, () => dialect.sqlToQuery(text));
+  const rendered = register(name, () => withoutRepeats(dialect.sqlToQuery(text)));
   return async (db: Drizzle, params: Params): Promise<Row[]> => {
     const result: unknown = await db._.session
       .prepareQuery(rendered(), undefined, name, false)
       .execute(params);
     return rowsOf<Row>(result);
+  };
+}
+
+/**
+ * A placeholder that stands in a text several times is one parameter: Drizzle makes one of each, so that the ids of a
+ * batch were written, sent and read as often as they are named.
+ */
+function withoutRepeats({ sql, params }: Query): Query {
+  const names = params.map((param, index) => (is(param, Placeholder) ? param.name : index));
+  const distinct = [...new Set(names)];
+  return {
+    sql: sql.replaceAll(/\$(\d+)/g, (_, nth) => `$${distinct.indexOf(names[nth - 1] as string) + 1}`),
+    params: distinct.map((name) => params[names.indexOf(name)]),
   };
 }
 
