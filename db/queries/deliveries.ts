@@ -1,4 +1,4 @@
-import { type SQL, sql } from "drizzle-orm";
+import { sql } from "drizzle-orm";
 import { within } from "../partitions.ts";
 import type { deliveries } from "../schema.ts";
 import { statement } from "../statement.ts";
@@ -15,6 +15,8 @@ type Priority = NotificationRow["priority"];
 export interface PlanColumns {
   /** The notifications of the batch, sorted; `first` and `last` bound them, so that only their days are probed. */
   ids: string[];
+  /** Of all of them. */
+  priority: Priority;
   statuses: string[];
   reasons: (string | null)[];
   first: string;
@@ -33,23 +35,30 @@ export interface PlanColumns {
   scheduledIds: string[];
 }
 
+/** Deliveries of a batch that were stored alike. */
+export interface PlannedDeliveries {
+  channel: string;
+  status: DeliveryStatus;
+  notification_ids: string[];
+}
+
 /**
  * Stores what a batch's plans decided: one statement, so that a notification leaves `pending` along with its
  * deliveries or not at all. A notification that was planned or cancelled meanwhile is left as it is, so that
- * the same event twice inserts nothing. Gives the deliveries that are to be sent now.
+ * the same event twice inserts nothing. Gives the deliveries that it stored.
+ *
+ * A notification's outcome is found by its place among the sorted ids. A join with the batch became a comparison of
+ * each row with every other where the plan was made while the day was young: 17 microseconds a row in batches of 1,000.
  */
-const planning = (name: string, ofBatch: SQL) =>
-  statement<
-    PlanColumns & Record<string, unknown>,
-    { notification_id: string; channel: string; status: DeliveryStatus }
-  >(
-    name,
-    sql`
+export const insertPlans = statement<PlanColumns & Record<string, unknown>, PlannedDeliveries>(
+  "insertPlans",
+  sql`
     with planned as (
-      update notifications n set status = t.status, reason = t.reason
-      from unnest(${p("ids")}::uuid[], ${p("statuses")}::text[], ${p("reasons")}::text[]) as t (id, status, reason)
-      where n.id = t.id and ${ofBatch} and n.status in ('pending', 'scheduled')
-      returning n.id, n.priority
+      update notifications n set
+        status = (${p("statuses")}::text[])[width_bucket(n.id, ${p("ids")}::uuid[])],
+        reason = (${p("reasons")}::text[])[width_bucket(n.id, ${p("ids")}::uuid[])]
+      where ${within("n.id", "ids")} and n.status in ('pending', 'scheduled')
+      returning n.id
     ), inserted as (
       insert into deliveries (notification_id, channel, project_id, user_id, status, reason, tries, updated_at)
       select d.notification_id, d.channel, d.project_id, d.user_id, d.status, d.reason, 0, ${p("now")}::timestamptz
@@ -63,24 +72,19 @@ const planning = (name: string, ofBatch: SQL) =>
       returning notification_id, channel, status
     ), leased as (
       insert into due (notification_id, channel, priority, at, leased)
-      select notification_id, channel, planned.priority,
+      select notification_id, channel, ${p("priority")}::text,
         case when channel = any(${p("fullChannels")}::text[]) then ${p("now")}::timestamptz
           else ${p("leaseUntil")}::timestamptz end,
         not channel = any(${p("fullChannels")}::text[])
-      from inserted join planned on planned.id = inserted.notification_id
+      from inserted
       where status = 'queued'
       on conflict do nothing
     ), released as (
       delete from due where ${dueChannel} = '' and notification_id = any(${p("scheduledIds")}::uuid[])
     )
-    select notification_id, channel, status from inserted`,
-  );
-
-/** For a batch whose ids lie close together, as the event log's do: 45,000 a second in bulk, the other 30,000. */
-export const insertPlans = planning("insertPlans", sql`n.id between ${p("first")} and ${p("last")}`);
-
-/** For one with ids from long ago, such as what was scheduled: what lies between is not read. */
-export const insertScatteredPlans = planning("insertScatteredPlans", within("n.id", "ids"));
+    select channel, status, array_agg(notification_id) as notification_ids
+    from inserted group by channel, status`,
+);
 
 /**
  * A dead letter is due again now, at the start of its retry schedule. Gives nothing where it was no dead letter.

@@ -1,5 +1,5 @@
 import { idTimeMs } from "../../db/id.ts";
-import { insertPlans, insertScatteredPlans } from "../../db/queries/deliveries.ts";
+import { insertPlans, type PlannedDeliveries } from "../../db/queries/deliveries.ts";
 import type { Channel, ExternalChannel, Priority } from "../channels/channel.ts";
 import type { Cache, Clock, Database, NotificationEvent } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
@@ -18,9 +18,6 @@ interface Needs {
   cachePreferencesTtlSeconds: number;
 }
 
-/** A batch made within so long lies close together, in milliseconds. */
-const denseSpanMs = 10_000;
-
 /** Batches of a lane that may be planned at the same time (KAFKA_PARTITIONS_CONCURRENT), each unaware of the others. */
 const batchesAtOnce = 3;
 
@@ -38,38 +35,32 @@ export async function dispatch(needs: Needs, batch: NotificationEvent[], lane: P
     return { event, decisions: plan(event, profile, deliver.reachable, nowMs) };
   });
   const columns = columnsOf(planned, lane, needs, nowMs);
-  const spanMs = idTimeMs(columns.last) - idTimeMs(columns.first);
-  const insert = spanMs <= denseSpanMs ? insertPlans : insertScatteredPlans;
-  const inserted = await insert(needs.db.orm, columns);
-  count(needs, columns, inserted, lane, nowMs);
-  telemetry.flushed("dispatch", inserted.length, performance.now() - startedMs);
+  const stored = await insertPlans(needs.db.orm, columns);
+  count(needs, columns, stored, nowMs);
+  const rows = stored.reduce((sum, { notification_ids }) => sum + notification_ids.length, 0);
+  telemetry.flushed("dispatch", rows, performance.now() - startedMs);
   // What is for a full channel is due in the database, and leased to nobody.
   const full = new Set<string>(columns.fullChannels);
-  const queued = inserted.filter(({ status, channel }) => status === "queued" && !full.has(channel));
-  for (const [channel, deliveries] of Map.groupBy(queued, ({ channel }) => channel as ExternalChannel)) {
-    deliver.offer(
-      channel,
-      lane,
-      deliveries.map(({ notification_id }) => notification_id),
-      nowMs + needs.leaseMs,
-    );
+  for (const { status, channel, notification_ids } of stored) {
+    if (status === "queued" && !full.has(channel)) {
+      deliver.offer(channel as ExternalChannel, lane, notification_ids, nowMs + needs.leaseMs);
+    }
   }
 }
 
 /** What was stored in an inbox is delivered by that; what has nothing left to send is closed. */
 function count(
   { telemetry }: Needs,
-  { ids, statuses }: ReturnType<typeof columnsOf>,
-  inserted: Awaited<ReturnType<typeof insertPlans>>,
-  lane: Priority,
+  { ids, statuses, priority }: ReturnType<typeof columnsOf>,
+  stored: PlannedDeliveries[],
   nowMs: number,
 ): void {
-  const stored = inserted.filter(({ status }) => status === "sent");
-  if (stored.length > 0) telemetry.recordNotificationSent("inbox", lane, "sent", stored.length);
-  for (const { notification_id } of stored) {
-    telemetry.deliveryEnded(lane, "inbox", idTimeMs(notification_id), nowMs);
+  for (const { status, notification_ids } of stored) {
+    if (status !== "sent") continue;
+    telemetry.recordNotificationSent("inbox", priority, "sent", notification_ids.length);
+    for (const id of notification_ids) telemetry.deliveryEnded(priority, "inbox", idTimeMs(id), nowMs);
   }
-  const planned = new Set(inserted.map(({ notification_id }) => notification_id));
+  const planned = new Set(stored.flatMap(({ notification_ids }) => notification_ids));
   const closed = statuses.filter((status, index) => status !== "processing" && planned.has(ids[index] ?? ""));
   for (const [status, these] of Map.groupBy(closed, (one) => one)) {
     telemetry.notificationsClosed(status, these.length);
@@ -85,6 +76,7 @@ function columnsOf(planned: Planned[], lane: Priority, { deliver, leaseMs }: Nee
   const ids = sorted.map(({ event }) => event.id);
   return {
     ids,
+    priority: lane,
     statuses: outcomes.map(({ status }) => status),
     reasons: outcomes.map(({ reason }) => reason),
     first: ids[0] ?? "",
