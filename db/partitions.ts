@@ -4,7 +4,7 @@ import { type Drizzle, rowsOf } from "./statement.ts";
 
 /** The tables that grow, with how full their pages are made: what is left is for the updates of their rows. */
 const partitioned = [
-  { table: "notifications", key: "id", fillfactor: 60 },
+  { table: "notifications", key: "id", fillfactor: 50 },
   { table: "deliveries", key: "notification_id", fillfactor: 60 },
   { table: "attempts", key: "notification_id", fillfactor: 100 },
 ] as const;
