@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { Fields, Level } from "./telemetry.ts";
+import { createHistogram } from "./telemetry-histogram.ts";
 
 /** How a command's time spreads, in seconds; the guide wants it under 5 ms. */
 const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
@@ -37,7 +38,13 @@ export function createCacheTelemetry({ registry, log, names }: CacheTelemetryOpt
   const other = { hit: 0, miss: 0 };
   hits.set("other", other);
   const commands = new Map<string, { ok: number; error: number }>();
-  const seconds = latencyHistogram(registry);
+  const seconds = createHistogram({
+    registry,
+    name: "carillon_redis_command_seconds",
+    help: "Time of a command to Redis",
+    labelNames: [],
+    buckets: secondsBuckets,
+  });
 
   new Counter({
     name: "carillon_cache_requests_total",
@@ -163,46 +170,4 @@ async function soon(info: Promise<string>): Promise<string | undefined> {
   const { promise: late, resolve } = Promise.withResolvers<undefined>();
   const timer = setTimeout(resolve, infoTimeoutMs, undefined);
   return Promise.race([info.catch(() => undefined), late]).finally(() => clearTimeout(timer));
-}
-
-/** The client's own histogram costs more than the command; this one adds to an array. */
-function latencyHistogram(registry: Registry) {
-  const name = "carillon_redis_command_seconds";
-  const counts = new Float64Array(secondsBuckets.length + 1);
-  let sum = 0;
-  const metric = {
-    name,
-    help: "Time of a command to Redis",
-    type: "histogram",
-    aggregator: "sum",
-    async get() {
-      let total = 0;
-      const values = [...secondsBuckets, "+Inf" as const].map((le, index) => {
-        total += counts[index] ?? 0;
-        return { metricName: `${name}_bucket`, labels: { le }, value: total };
-      });
-      return {
-        ...metric,
-        values: [
-          ...values,
-          { metricName: `${name}_sum`, labels: {}, value: sum },
-          { metricName: `${name}_count`, labels: {}, value: total },
-        ],
-      };
-    },
-    reset() {
-      counts.fill(0);
-      sum = 0;
-    },
-  };
-  // The registry asks no more of a metric than this; its type wants one of the client's own classes.
-  registry.registerMetric(metric as unknown as Gauge);
-  return {
-    observe(value: number): void {
-      let at = 0;
-      while (at < secondsBuckets.length && value > (secondsBuckets[at] as number)) at += 1;
-      counts[at] = (counts[at] as number) + 1;
-      sum += value;
-    },
-  };
 }

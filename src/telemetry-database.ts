@@ -1,5 +1,6 @@
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { Counter, Gauge, type Registry } from "prom-client";
 import { type Fields, type Level, wordsOf } from "./telemetry.ts";
+import { createHistogram } from "./telemetry-histogram.ts";
 
 /** What a pool's connections do. */
 export interface PoolNumbers {
@@ -46,12 +47,12 @@ export function createDatabaseTelemetry({ registry, log, slowQueryMs }: Options)
   const counter = (name: string, help: string, labelNames: string[] = []) =>
     new Counter({ name: `carillon_database_${name}`, help, labelNames, registers });
 
-  const seconds = new Histogram({
+  const seconds = createHistogram({
+    registry,
     name: "carillon_database_query_seconds",
     help: "Time of a statement with the database, by the query's name; what has none is `unnamed`",
     labelNames: ["query"],
     buckets: secondsBuckets,
-    registers,
   });
   const slow = counter("slow_queries_total", "Statements slower than DATABASE_SLOW_QUERY_MS", ["query"]);
   const conflicts = counter(
@@ -67,14 +68,6 @@ export function createDatabaseTelemetry({ registry, log, slowQueryMs }: Options)
   );
   const uses = counter("connection_uses_total", "Uses of connections that were closed since", ["pool"]);
   const passedOver = counter("replica_fallbacks_total", "Reads that went to the primary instead");
-
-  /** A histogram's child of a label, found without hashing the label anew. */
-  const timers = new Map<string, { observe: (value: number) => void }>();
-  const timerOf = (name: string) => {
-    const known = timers.get(name) ?? seconds.labels(name);
-    timers.set(name, known);
-    return known;
-  };
 
   const pools = new Map<PoolName, () => PoolNumbers>();
   const gauge = (name: string, help: string, numbers: (of: PoolNumbers) => [string, number][]) =>
@@ -101,7 +94,7 @@ export function createDatabaseTelemetry({ registry, log, slowQueryMs }: Options)
 
   return {
     queryFinished(name, ms) {
-      timerOf(name).observe(ms / 1000);
+      seconds.observe(ms / 1000, name);
       if (ms < slowQueryMs) return;
       slow.inc({ query: name });
       log("warn", "slow query", { query: name, ms: Math.round(ms) });

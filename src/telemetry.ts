@@ -1,5 +1,6 @@
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Channel, OutcomeKind, Priority } from "./channels/channel.ts";
+import { createHistogram } from "./telemetry-histogram.ts";
 
 /**
  * What happened → its log line and its metrics. The rest of the code names events; how they are worded and
@@ -44,12 +45,12 @@ export function createTelemetry({ level, write = console.error }: { level: Level
   const registry = new Registry();
   const registers = [registry];
 
-  const requests = new Histogram({
+  const requests = createHistogram({
+    registry,
     name: "carillon_http_request_seconds",
     help: "Time to answer a request, by route",
     labelNames: ["method", "route", "status"],
     buckets: secondsBuckets,
-    registers,
   });
   const accepted = new Counter({
     name: "carillon_notifications_accepted_total",
@@ -69,12 +70,12 @@ export function createTelemetry({ level, write = console.error }: { level: Level
     labelNames: ["channel", "priority", "outcome"],
     registers,
   });
-  const acceptToSent = new Histogram({
+  const acceptToSent = createHistogram({
+    registry,
     name: "carillon_accept_to_sent_seconds",
     help: "From the acceptance of a notification to the end of a delivery, by lane; what was scheduled is left out",
     labelNames: ["priority", "channel"],
     buckets: acceptToSentBuckets,
-    registers,
   });
   const flushRows = new Histogram({
     name: "carillon_flush_rows",
@@ -132,7 +133,7 @@ export function createTelemetry({ level, write = console.error }: { level: Level
     contentType: registry.contentType,
 
     requestFinished(method: string, route: string, status: number, ms: number, requestId: string): void {
-      requests.observe({ method, route, status }, ms / 1000);
+      requests.observe(ms / 1000, method, route, String(status));
       if (rank.debug >= rank[level])
         log("debug", "request", { method, route, status, ms, request_id: requestId });
     },
@@ -151,7 +152,7 @@ export function createTelemetry({ level, write = console.error }: { level: Level
     },
 
     deliveryEnded(priority: Priority, channel: Channel, acceptedMs: number, nowMs: number): void {
-      acceptToSent.observe({ priority, channel }, Math.max(0, nowMs - acceptedMs) / 1000);
+      acceptToSent.observe(Math.max(0, nowMs - acceptedMs) / 1000, priority, channel);
     },
 
     flushed(stage: Stage, rows: number, ms: number): void {
