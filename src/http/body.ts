@@ -53,6 +53,7 @@ export function parseJson(bytes: Uint8Array): unknown {
  * became infinite, the key `__proto__`, and nesting beyond any use. `pointer` is where the value stands.
  */
 export function requireStorable(value: unknown, pointer: string): void {
+  if (isStorable(value, 0)) return;
   const faults: Fault[] = [];
   examine(value, pointer, 0, faults);
   if (faults.length > 0) throw validationError(faults);
@@ -60,6 +61,18 @@ export function requireStorable(value: unknown, pointer: string): void {
 
 const tooDeep = () =>
   new ClientError("json_too_deep", `Arrays and objects may be nested ${depthMax} levels deep at most.`);
+
+/** Whether nothing is wrong, which is the rule: without a pointer to each value it takes a notification 0.14 instead of 0.64 µs. */
+function isStorable(value: unknown, depth: number): boolean {
+  if (typeof value !== "object" || value === null) return scalarFault(value) === null;
+  if (depth >= depthMax) return false;
+  if (Array.isArray(value)) return value.every((item) => isStorable(item, depth + 1));
+  for (const key of Object.keys(value)) {
+    if (keyFault(key) !== null || !isStorable((value as Record<string, unknown>)[key], depth + 1))
+      return false;
+  }
+  return true;
+}
 
 /** Faults named at most: enough to mend a client by. */
 const faultsMax = 20;
@@ -76,13 +89,16 @@ function examine(value: unknown, pointer: string, depth: number, faults: Fault[]
     return;
   }
   for (const key of Object.keys(value)) {
-    const keyDetail = key === "__proto__" ? "is named __proto__, which is not taken" : textFault(key);
+    const keyDetail = keyFault(key);
     if (keyDetail !== null && faults.length < faultsMax) {
       faults.push({ pointer, detail: `has a key that ${keyDetail}` });
     }
     examine((value as Record<string, unknown>)[key], `${pointer}/${pointerPart(key)}`, depth + 1, faults);
   }
 }
+
+const keyFault = (key: string) =>
+  key === "__proto__" ? "is named __proto__, which is not taken" : textFault(key);
 
 function scalarFault(value: unknown): string | null {
   if (typeof value === "string") return textFault(value);
