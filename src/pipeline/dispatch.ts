@@ -1,5 +1,5 @@
 import { idTimeMs } from "../../db/id.ts";
-import { insertPlans, type PlannedDeliveries } from "../../db/queries/deliveries.ts";
+import { insertPlans } from "../../db/queries/deliveries.ts";
 import type { Channel, ExternalChannel, Priority } from "../channels/channel.ts";
 import type { Cache, Clock, Database, NotificationEvent } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
@@ -36,35 +36,27 @@ export async function dispatch(needs: Needs, batch: NotificationEvent[], lane: P
   });
   const columns = columnsOf(planned, lane, needs, nowMs);
   const stored = await insertPlans(needs.db.orm, columns);
-  count(needs, columns, stored, nowMs);
-  const rows = stored.reduce((sum, { notification_ids }) => sum + notification_ids.length, 0);
-  telemetry.flushed("dispatch", rows, performance.now() - startedMs);
   // What is for a full channel is due in the database, and leased to nobody.
   const full = new Set<string>(columns.fullChannels);
-  for (const { status, channel, notification_ids } of stored) {
-    if (status === "queued" && !full.has(channel)) {
-      deliver.offer(channel as ExternalChannel, lane, notification_ids, nowMs + needs.leaseMs);
+  let rows = 0;
+  for (const row of stored) {
+    if (row.channel === "") {
+      if (row.status !== "processing") telemetry.notificationsClosed(row.status, row.count);
+      continue;
+    }
+    rows += row.count;
+    if (row.status === "sent") countStored(needs, row.notification_ids, lane, nowMs);
+    if (row.status === "queued" && !full.has(row.channel)) {
+      deliver.offer(row.channel as ExternalChannel, lane, row.notification_ids, nowMs + needs.leaseMs);
     }
   }
+  telemetry.flushed("dispatch", rows, performance.now() - startedMs);
 }
 
-/** What was stored in an inbox is delivered by that; what has nothing left to send is closed. */
-function count(
-  { telemetry }: Needs,
-  { ids, statuses, priority }: ReturnType<typeof columnsOf>,
-  stored: PlannedDeliveries[],
-  nowMs: number,
-): void {
-  for (const { status, notification_ids } of stored) {
-    if (status !== "sent") continue;
-    telemetry.recordNotificationSent("inbox", priority, "sent", notification_ids.length);
-    for (const id of notification_ids) telemetry.deliveryEnded(priority, "inbox", idTimeMs(id), nowMs);
-  }
-  const planned = new Set(stored.flatMap(({ notification_ids }) => notification_ids));
-  const closed = statuses.filter((status, index) => status !== "processing" && planned.has(ids[index] ?? ""));
-  for (const [status, these] of Map.groupBy(closed, (one) => one)) {
-    telemetry.notificationsClosed(status, these.length);
-  }
+/** What was stored in an inbox is delivered by that. */
+function countStored({ telemetry }: Needs, ids: string[], lane: Priority, nowMs: number): void {
+  telemetry.recordNotificationSent("inbox", lane, "sent", ids.length);
+  for (const id of ids) telemetry.deliveryEnded(lane, "inbox", idTimeMs(id), nowMs);
 }
 
 function columnsOf(planned: Planned[], lane: Priority, { deliver, leaseMs }: Needs, nowMs: number) {
@@ -83,8 +75,6 @@ function columnsOf(planned: Planned[], lane: Priority, { deliver, leaseMs }: Nee
     last: ids.at(-1) ?? "",
     deliveryNotificationIds: deliveries.map(({ event }) => event.id),
     deliveryChannels: deliveries.map(({ decision }) => decision.channel),
-    deliveryProjectIds: deliveries.map(({ event }) => event.projectId),
-    deliveryUserIds: deliveries.map(({ event }) => event.userId),
     deliveryStatuses: deliveries.map(({ decision }) => deliveryStatus[decision.does]),
     deliveryReasons: deliveries.map(({ decision }) => (decision.does === "skip" ? decision.reason : null)),
     now: iso(nowMs),
