@@ -39,18 +39,18 @@ export async function loadProfiles(
   needs: Needs,
   refs: (UserRef & { profileAt?: number | null })[],
 ): Promise<Profile[]> {
-  const keys = [...new Set(refs.map(profileKeyOf))];
-  const known = await fromCache(needs, keys);
+  const keys = refs.map(profileKeyOf);
+  const known = await fromCache(needs, [...new Set(keys)]);
   const stale = new Set<string>();
-  for (const ref of refs) {
-    const key = profileKeyOf(ref);
-    if (ref.profileAt != null && (known.get(key)?.changedAt ?? 0) < ref.profileAt) stale.add(key);
-  }
+  refs.forEach(({ profileAt }, index) => {
+    const key = keys[index] as string;
+    if (profileAt != null && (known.get(key)?.changedAt ?? 0) < profileAt) stale.add(key);
+  });
   if (stale.size > 0) {
     await needs.cache.delete([...stale]);
     for (const [key, profile] of await fromCache(needs, [...stale])) known.set(key, profile);
   }
-  return refs.map((ref) => known.get(profileKeyOf(ref))?.profile ?? bareProfile(ref.userId));
+  return refs.map(({ userId }, index) => known.get(keys[index] as string)?.profile ?? bareProfile(userId));
 }
 
 /** What the cache is warmed up with. */
