@@ -32,7 +32,7 @@ interface QueueOptions<Claimed> {
 }
 
 /** Ids that wait in memory, a lane; the rest stays in the database, due. */
-const laneCapacity = 10_000;
+const laneCapacity = 20_000;
 
 /**
  * What was begun and is not recorded, for each send at a time: so many may be sent again after a crash. With more than one,

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { createChannelQueue } from "../../src/pipeline/channel-queue.ts";
 
-const laneCapacity = 10_000;
+const laneCapacity = 20_000;
 const leaseUntilMs = Number.POSITIVE_INFINITY;
 const idsOf = (count: number, from = 0) => Array.from({ length: count }, (_, nth) => `id ${from + nth}`);
 
