@@ -1,6 +1,7 @@
 import { archiveSettings } from "./config-archive.ts";
 import { cacheSettings } from "./config-cache.ts";
 import { databaseSettings } from "./config-database.ts";
+import { httpSettings } from "./config-http.ts";
 import { kafkaSettings } from "./config-kafka.ts";
 import { serviceSettings } from "./config-service.ts";
 import type { Setting } from "./config-setting.ts";
@@ -9,6 +10,7 @@ import { StartError } from "./errors.ts";
 /** Every setting, once, in the order in which they are shown. */
 export const settings = {
   ...serviceSettings,
+  ...httpSettings,
   ...databaseSettings,
   ...cacheSettings,
   ...kafkaSettings,
@@ -22,6 +24,7 @@ type Optional =
   | "adminKey"
   | "smtpUrl"
   | "webhookSecret"
+  | "corsOrigins"
   | "databaseUrl"
   | "databaseReplicaUrl"
   | "redisUrl"

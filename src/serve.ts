@@ -5,9 +5,6 @@ import { greeting } from "./greeting.ts";
 import { createServer } from "./http/server.ts";
 import { ensureAdminKey } from "./pipeline/keys.ts";
 
-/** How long a connection may be silent before it is closed, in seconds (the guide's keep-alive is 65 s). */
-const idleTimeoutSeconds = 65;
-
 /** Bodies beyond this are refused by the server itself; below it, the API's own limits answer with a problem. */
 const serverBodyMaxBytes = 128 * 1024 * 1024;
 
@@ -66,13 +63,13 @@ async function requestsEnded(server: { pendingRequests: number }): Promise<void>
   while (server.pendingRequests > 0 && performance.now() < deadlineMs) await Bun.sleep(requestPollMs);
 }
 
-async function listen(app: App, { host, port }: Config) {
+async function listen(app: App, { host, port, keepAliveSeconds }: Config) {
   const { fetch } = createServer(app);
   try {
     return Bun.serve({
       hostname: host,
       port,
-      idleTimeout: idleTimeoutSeconds,
+      idleTimeout: keepAliveSeconds,
       maxRequestBodySize: serverBodyMaxBytes,
       fetch: (request, server) => fetch(request, { requestIP: (of: Request) => server.requestIP(of) }),
     });

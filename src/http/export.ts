@@ -51,7 +51,7 @@ const download = operation({
       headers: {
         "content-type": ndjsonType,
         "content-disposition": 'attachment; filename="notifications.ndjson"',
-        "cache-control": "no-store",
+        "cache-control": "private, no-store",
       },
     });
   },

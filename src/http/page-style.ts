@@ -1,8 +1,9 @@
-import { html, raw } from "hono/html";
+import { html } from "hono/html";
 import type { Fragment } from "./docs-text.ts";
+import { hashOf } from "./fixed.ts";
 
 /** The look of the pages that the binary serves: no script, nothing from elsewhere. */
-const style = `
+export const style = `
 :root {
   color-scheme: light dark;
   --text: light-dark(#1c1b22, #e8e6ef); --soft: light-dark(#6b6878, #a09db0);
@@ -73,6 +74,13 @@ dd { margin: 0; overflow-wrap: anywhere; }
 }
 `;
 
+/** A bell, for the browser's tab. */
+export const icon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path fill="#7c3aed" d="M16 2a3 3 0 0 1 3 3v.6A9 9 0 0 1 25 14c0 6 1.600 8.200 3.300 9.700.900.800.300 2.300-.900 2.300H4.600c-1.200 0-1.800-1.500-.900-2.300C5.400 22.200 7 20 7 14a9 9 0 0 1 6-8.400V5a3 3 0 0 1 3-3Zm-4 26h8a4 4 0 0 1-8 0Z"/></svg>`;
+
+/** What pages load, by addresses that change with what is there. */
+export const stylePath = `/assets/page.${hashOf(style)}.css`;
+export const iconPath = `/assets/bell.${hashOf(icon)}.svg`;
+
 /** A whole page around its body. */
 export function page({ title, body }: { title: string; body: Fragment }): string {
   return String(html`<!doctype html>
@@ -81,8 +89,8 @@ export function page({ title, body }: { title: string; body: Fragment }): string
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title}</title>
-<link rel="icon" href="/favicon.ico" type="image/svg+xml">
-<style>${raw(style)}</style>
+<link rel="icon" href="${iconPath}" type="image/svg+xml">
+<link rel="stylesheet" href="${stylePath}">
 </head>
 <body>
 ${body}
@@ -90,6 +98,3 @@ ${body}
 </html>
 `);
 }
-
-/** A bell, for the browser's tab. */
-export const icon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path fill="#7c3aed" d="M16 2a3 3 0 0 1 3 3v.6A9 9 0 0 1 25 14c0 6 1.600 8.200 3.300 9.700.900.800.300 2.300-.900 2.300H4.600c-1.200 0-1.800-1.500-.900-2.300C5.400 22.200 7 20 7 14a9 9 0 0 1 6-8.400V5a3 3 0 0 1 3-3Zm-4 26h8a4 4 0 0 1-8 0Z"/></svg>`;

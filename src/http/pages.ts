@@ -2,10 +2,12 @@ import type { Context, Handler } from "hono";
 import { ping } from "../../db/maintenance.ts";
 import type { App } from "../app.ts";
 import { ClientError } from "../errors.ts";
+import type { Compression } from "./compression.ts";
 import { docsPage } from "./docs-page.ts";
+import { cacheControls, fixed } from "./fixed.ts";
 import { openApiOf } from "./openapi.ts";
 import type { Operation } from "./operation.ts";
-import { icon } from "./page-style.ts";
+import { icon, iconPath, style, stylePath } from "./page-style.ts";
 import { sandboxPage } from "./sandbox-page.ts";
 import type { Env } from "./server.ts";
 
@@ -13,7 +15,7 @@ import type { Env } from "./server.ts";
 const pageHeaders = {
   "content-type": "text/html; charset=utf-8",
   "content-security-policy":
-    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   "referrer-policy": "no-referrer",
 };
 
@@ -26,34 +28,38 @@ interface Page {
 }
 
 /** What is not the API itself: health, metrics, the description and its page. None of it needs a key. */
-export function pagesOf(app: App, operations: Operation[]): Page[] {
+export function pagesOf(app: App, operations: Operation[], compression: Compression): Page[] {
   const description = openApiOf(operations);
-  const descriptionText = JSON.stringify(description);
-  const docs = docsPage(description);
+  const { immutable, short } = cacheControls;
+  const serve = (text: string, headers: Record<string, string>, cacheControl: string) =>
+    fixed({ text, headers, cacheControl }, compression);
 
   const pages: Page[] = [
     { path: "/", handle: (context) => context.redirect("/docs") },
     { path: "/healthz", handle: (context) => context.json({ data: { status: "alive" } }) },
     { path: "/readyz", handle: (context) => readiness(app, context) },
-    {
-      path: "/metrics",
-      handle: async (context) =>
-        context.body(await app.telemetry.metrics(await app.work.metrics()), 200, {
-          "content-type": app.telemetry.contentType,
-        }),
-    },
-    {
-      path: "/openapi.json",
-      handle: (context) => context.body(descriptionText, 200, { "content-type": "application/json" }),
-    },
-    { path: "/docs", handle: (context) => context.body(docs, 200, pageHeaders) },
-    {
-      path: "/favicon.ico",
-      handle: (context) =>
-        context.body(icon, 200, { "content-type": "image/svg+xml", "cache-control": "max-age=86400" }),
-    },
+    { path: "/metrics", handle: (context) => metrics(app, context, compression) },
+    { path: "/openapi.json", handle: serve(JSON.stringify(description), typed("application/json"), short) },
+    { path: "/docs", handle: serve(docsPage(description), pageHeaders, short) },
+    { path: stylePath, handle: serve(style, typed("text/css; charset=utf-8"), immutable) },
+    { path: iconPath, handle: serve(icon, typed("image/svg+xml"), immutable) },
+    { path: "/favicon.ico", handle: serve(icon, typed("image/svg+xml"), short) },
   ];
   return app.dev ? [...pages, { path: "/sandbox", handle: (context) => sandbox(app, context) }] : pages;
+}
+
+const typed = (type: string) => ({ "content-type": type });
+
+async function metrics(
+  { telemetry, work }: App,
+  context: Context<Env>,
+  compression: Compression,
+): Promise<Response> {
+  const text = await telemetry.metrics(await work.metrics());
+  const { body, headers } = await compression.encode(text, context.req.header("accept-encoding") ?? null);
+  return new Response(body, {
+    headers: { ...headers, ...typed(telemetry.contentType), "cache-control": "no-store" },
+  });
 }
 
 /** Without its database it cannot serve; without its cache or event log it can, later or slower. */
@@ -80,7 +86,7 @@ async function databaseAnswers({ db }: App): Promise<boolean> {
 
 async function sandbox(app: App, context: Context<Env>): Promise<Response> {
   requireLoopback(context);
-  return context.body(await sandboxPage(app), 200, { ...pageHeaders, "cache-control": "no-store" });
+  return context.body(await sandboxPage(app), 200, { ...pageHeaders, "cache-control": "private, no-store" });
 }
 
 /** The page shows people's messages without a key: to this machine alone, by its own name. */

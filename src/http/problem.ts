@@ -108,7 +108,7 @@ export function problemResponse(
     status: error.status,
     headers: {
       "content-type": "application/problem+json",
-      "cache-control": "no-store",
+      "cache-control": "private, no-store",
       "x-request-id": requestId,
       ...error.headers,
     },

@@ -5,18 +5,22 @@ import { failureOf } from "../../db/failure.ts";
 import { newId } from "../../db/id.ts";
 import type { App } from "../app.ts";
 import { ClientError } from "../errors.ts";
+import { createHttpTelemetry } from "../telemetry-http.ts";
 import { authorise } from "./auth.ts";
 import { parseJson, readBody, requireStorable } from "./body.ts";
+import { type Compression, createCompression } from "./compression.ts";
+import { crossOrigin } from "./cross-origin.ts";
 import { deliveryOperations } from "./deliveries.ts";
 import { exportOperations } from "./export.ts";
 import { inboxOperations } from "./inbox.ts";
 import { keyOperations } from "./keys.ts";
 import { notificationOperations } from "./notifications.ts";
-import type { Call, Operation, Reply } from "./operation.ts";
+import type { Call, Operation } from "./operation.ts";
 import { pagesOf } from "./pages.ts";
 import { pathOf, queryOf } from "./parameters.ts";
 import { faultsOf, type Place, problemResponse, validationError } from "./problem.ts";
 import { countRequest } from "./rate-limit.ts";
+import { responseOf } from "./reply.ts";
 import { sandboxOperations } from "./sandbox.ts";
 import { userOperations } from "./users.ts";
 
@@ -55,12 +59,16 @@ interface Route {
 export function createServer(app: App): Hono<Env> {
   const hono = new Hono<Env>();
   const operations = operationsOf(app);
+  const compression = createCompression({
+    gzipLevel: app.config.compressionLevel,
+    compressed: createHttpTelemetry(app.telemetry).compressed,
+  });
   const routes: Route[] = [
-    ...pagesOf(app, operations).map(({ path, handle }) => ({ path, method: "GET", handle })),
+    ...pagesOf(app, operations, compression).map(({ path, handle }) => ({ path, method: "GET", handle })),
     ...operations.map((operation) => ({
       path: operation.path,
       method: operation.method.toUpperCase(),
-      handle: (context: Context<Env>) => answer(app, operation, context),
+      handle: (context: Context<Env>) => answer(app, operation, context, compression),
     })),
   ];
 
@@ -76,6 +84,7 @@ export function createServer(app: App): Hono<Env> {
     const ms = performance.now() - startedMs;
     app.telemetry.requestFinished(method, context.get("route") ?? "other", context.res.status, ms, requestId);
   });
+  if (app.config.corsOrigins !== null) hono.use("/v1/*", crossOrigin(app.config.corsOrigins));
   mount(hono, routes);
   hono.notFound((context) =>
     problem(
@@ -148,7 +157,12 @@ function problem(context: Context<Env>, error: ClientError): Response {
 }
 
 /** One call: may they, is it valid, do it. */
-async function answer(app: App, operation: Operation, context: Context<Env>): Promise<Response> {
+async function answer(
+  app: App,
+  operation: Operation,
+  context: Context<Env>,
+  compression: Compression,
+): Promise<Response> {
   if (app.stopping) {
     throw new ClientError(
       "shutting_down",
@@ -167,20 +181,14 @@ async function answer(app: App, operation: Operation, context: Context<Env>): Pr
     never,
     never
   >);
-  const response = responseOf(operation, reply);
-  for (const [name, value] of Object.entries(limits)) response.headers.set(name, value);
-  return response;
+  return responseOf(operation, reply, {
+    limits,
+    acceptEncoding: request.headers.get("accept-encoding"),
+    compression,
+  });
 }
 
 const nothing = z.strictObject({});
-
-function responseOf({ status }: Operation, reply: Reply): Response {
-  if (reply instanceof Response) return reply;
-  return new Response(JSON.stringify(reply), {
-    status,
-    headers: { "content-type": "application/json", "cache-control": "no-store" },
-  });
-}
 
 function parse(schema: z.ZodType, value: unknown, place: Place): unknown {
   const parsed = schema.safeParse(value);

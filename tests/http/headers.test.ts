@@ -54,7 +54,7 @@ test("what a key protects is not kept by caches, and no answer is guessed at", a
   ] as const) {
     const { headers } = await service.call(request);
     expect(headers.get("x-content-type-options")).toBe("nosniff");
-    if (!request.endsWith("docs")) expect(headers.get("cache-control")).toBe("no-store");
+    if (!request.endsWith("docs")) expect(headers.get("cache-control")).toBe("private, no-store");
   }
 });
 

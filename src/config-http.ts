@@ -1,0 +1,38 @@
+import { z } from "zod";
+import { integer, setting } from "./config-setting.ts";
+
+/** An origin as browsers send it (RFC 6454 §6.2): scheme, host and port, nothing behind. */
+const origins = z.string().transform((text, context) =>
+  text.split(",").map((part) => {
+    const origin = part.trim();
+    if (URL.parse(origin)?.origin === origin) return origin;
+    context.addIssue({ code: "custom", message: `"${origin}" is no origin such as https://app.example.com` });
+    return z.NEVER;
+  }),
+);
+
+/** How HTTP is spoken. */
+export const httpSettings = {
+  keepAliveSeconds: setting({
+    name: "KEEP_ALIVE_SECONDS",
+    default: "65",
+    unit: "s",
+    sentence:
+      "How long a connection may be silent before it is closed: longer than a proxy before it keeps its own (nginx and AWS: 60 s).",
+    schema: integer(1, 255),
+  }),
+  compressionLevel: setting({
+    name: "COMPRESSION_LEVEL",
+    default: "6",
+    unit: "level",
+    sentence: "Of gzip, 1 (fast) to 9 (small), for answers above 1 KB; 0 sends everything as it is.",
+    schema: integer(0, 9),
+  }),
+  corsOrigins: setting({
+    name: "CORS_ORIGINS",
+    default: null,
+    unit: "origin,…",
+    sentence: "Web pages of these origins may call the API from a browser, as https://app.example.com.",
+    schema: origins,
+  }),
+};

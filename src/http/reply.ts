@@ -1,0 +1,27 @@
+import type { Compression } from "./compression.ts";
+import type { Operation, Reply } from "./operation.ts";
+
+interface Sending {
+  /** What is left of the caller's limits, as headers. */
+  limits: Record<string, string>;
+  acceptEncoding: string | null;
+  compression: Compression;
+}
+
+const dataHeaders = { "content-type": "application/json", "cache-control": "private, no-store" };
+
+/** A call's answer as it is sent. */
+export async function responseOf(
+  { status }: Operation,
+  reply: Reply,
+  { limits, acceptEncoding, compression }: Sending,
+): Promise<Response> {
+  if (reply instanceof Response) {
+    if (reply.body === null) return reply;
+    const { body, headers } = compression.encodeStream(reply.body, acceptEncoding);
+    for (const [name, value] of Object.entries({ ...headers, ...limits })) reply.headers.set(name, value);
+    return new Response(body, reply);
+  }
+  const { body, headers } = await compression.encode(JSON.stringify(reply), acceptEncoding);
+  return new Response(body, { status, headers: { ...dataHeaders, ...headers, ...limits } });
+}
