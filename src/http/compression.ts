@@ -74,15 +74,17 @@ export function createCompression({ gzipLevel, compressed }: CompressionOptions)
       if (coding === null) return { body: stream, headers: varying };
       let bytesIn = 0;
       let bytesOut = 0;
-      const body = stream
-        .pipeThrough(counting((bytes) => (bytesIn += bytes)))
-        .pipeThrough(new CompressionStream(streamNames[coding]) as unknown as Pieces)
-        .pipeThrough(
-          counting(
-            (bytes) => (bytesOut += bytes),
-            () => compressed(coding, bytesIn, bytesOut, null),
+      const body = whenRead(stream, (read) =>
+        read
+          .pipeThrough(counting((bytes) => (bytesIn += bytes)))
+          .pipeThrough(new CompressionStream(streamNames[coding]) as unknown as Pieces)
+          .pipeThrough(
+            counting(
+              (bytes) => (bytesOut += bytes),
+              () => compressed(coding, bytesIn, bytesOut, null),
+            ),
           ),
-        );
+      );
       return { body, headers: headersOf(coding) };
     },
   };
@@ -98,6 +100,29 @@ function counting(count: (bytes: number) => void, onEnd: () => void = () => {}):
     },
     flush: onEnd,
   });
+}
+
+/** A stream through `pipes` that begins when it is read: a pipe reads at once, though only the head may have been asked for. */
+function whenRead(
+  source: ReadableStream<Uint8Array>,
+  pipes: (source: ReadableStream<Uint8Array>) => ReadableStream<Uint8Array>,
+): ReadableStream<Uint8Array> {
+  let piped: AsyncIterator<Uint8Array> | undefined;
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        piped ??= pipes(source)[Symbol.asyncIterator]();
+        const { done, value } = await piped.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        if (piped === undefined) await source.cancel();
+        else await piped.return?.();
+      },
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 const varying = { vary: "Accept-Encoding" };
