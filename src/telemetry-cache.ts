@@ -1,4 +1,4 @@
-import { Counter, Gauge, type Registry } from "prom-client";
+import { type Aggregator, Counter, Gauge, type Registry } from "prom-client";
 import type { Fields, Level } from "./telemetry.ts";
 import { createHistogram } from "./telemetry-histogram.ts";
 
@@ -105,13 +105,33 @@ export function createCacheTelemetry({ registry, log, names }: CacheTelemetryOpt
       log("info", "reading from the Redis replica");
     },
 
+    /** From now on the metrics show how full the memory of this process is. */
+    watchMemory({ size, evicted }: { size(): number; evicted(): number }): void {
+      gauge("carillon_cache_entries", "Values that the cache in this process's memory holds", size);
+      new Counter({
+        name: "carillon_cache_evictions_total",
+        help: "Values that left the cache in this process's memory for others",
+        registers,
+        collect() {
+          this.reset();
+          this.inc(evicted());
+        },
+      });
+    },
+
     /** From now on the metrics show these figures. */
     watch(figures: CacheFigures): void {
-      gauge("carillon_redis_circuit_open", "Whether Redis is left alone (1) or used (0)", () =>
-        Number(figures.circuitOpen()),
+      gauge(
+        "carillon_redis_circuit_open",
+        "Whether a thread leaves Redis alone (1) or all use it (0)",
+        () => Number(figures.circuitOpen()),
+        "max",
       );
-      gauge("carillon_redis_replica_used", "Whether reads go to the replica (1) or not (0)", () =>
-        Number(figures.replicaUsed()),
+      gauge(
+        "carillon_redis_replica_used",
+        "Whether the reads of all threads go to the replica (1) or not (0)",
+        () => Number(figures.replicaUsed()),
+        "min",
       );
       gauge("carillon_redis_pending_invalidations", "Deletions that Redis has not heard of yet", () =>
         figures.pendingInvalidations(),
@@ -136,10 +156,12 @@ export function createCacheTelemetry({ registry, log, names }: CacheTelemetryOpt
     },
   };
 
-  function gauge(name: string, help: string, value: () => number): void {
+  /** @param aggregator what several threads' values come to */
+  function gauge(name: string, help: string, value: () => number, aggregator: Aggregator = "sum"): void {
     new Gauge({
       name,
       help,
+      aggregator,
       registers,
       collect() {
         this.set(value());
@@ -155,6 +177,7 @@ export function createCacheTelemetry({ registry, log, names }: CacheTelemetryOpt
     new Gauge({
       name,
       help,
+      aggregator: "max", // Every thread asks the same server.
       registers,
       async collect() {
         this.remove();

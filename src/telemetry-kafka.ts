@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { type Aggregator, Counter, Gauge, Histogram, type Registry } from "prom-client";
 import { type Priority, priorities } from "./channels/channel.ts";
 import type { Fields, Level } from "./telemetry.ts";
 
@@ -32,32 +32,42 @@ export function createKafkaTelemetry({
   const registers = [registry];
   const counter = (name: string, help: string, ...labelNames: string[]) =>
     new Counter({ name: `carillon_kafka_${name}_total`, help, labelNames, registers });
+  /** There from the start, since a counter that appears with its first event hides that one from rate(). */
+  const laneCounter = (name: string, help: string) => {
+    const made = counter(name, help, "lane");
+    for (const lane of priorities) made.inc({ lane }, 0);
+    return made;
+  };
   const histogram = (name: string, help: string, buckets: number[]) =>
     new Histogram({ name: `carillon_kafka_${name}`, help, labelNames: ["lane"], buckets, registers });
 
-  const published = counter("events_published", "Events that the brokers took", "lane");
-  const consumed = counter("events_consumed", "Events whose handling ended well", "lane");
-  const refused = counter(
-    "events_refused",
-    "Events for which the buffer had no room, left to the sweep",
-    "lane",
-  );
-  const dropped = counter("events_dropped", "Events of sends that failed, left to the sweep", "lane");
-  const sendsFailed = counter("sends_failed", "Sends that failed after their retries", "lane");
-  const handlingsFailed = counter("handlings_failed", "Batches that are handed out again", "lane");
-  const rebalances = counter("rebalances", "Times that partitions were dealt to this process", "lane");
-  const crashes = counter("consumer_crashes", "Times that a consumer ended by itself or stood still", "lane");
-  const restarts = counter("consumer_restarts", "Times that a consumer was started after that", "lane");
+  const published = laneCounter("events_published", "Events that the brokers took");
+  const consumed = laneCounter("events_consumed", "Events whose handling ended well");
+  const refused = laneCounter("events_refused", "Events for which the buffer had no room, left to the sweep");
+  const dropped = laneCounter("events_dropped", "Events of sends that failed, left to the sweep");
+  const sendsFailed = laneCounter("sends_failed", "Sends that failed after their retries");
+  const handlingsFailed = laneCounter("handlings_failed", "Batches that are handed out again");
+  const rebalances = laneCounter("rebalances", "Times that partitions were dealt to this process");
+  const crashes = laneCounter("consumer_crashes", "Times that a consumer ended by itself or stood still");
+  const restarts = laneCounter("consumer_restarts", "Times that a consumer was started after that");
   const deadLetters = counter("dead_letters", "Messages that could not be read, put aside", "lane", "reason");
   const sendSeconds = histogram("send_seconds", "Time until the brokers took a send", secondsBuckets);
   const sendEvents = histogram("send_events", "Events of one send", eventsBuckets);
   const batchEvents = histogram("batch_events", "Events handed over at once", eventsBuckets);
 
-  const gauge = (name: string, help: string, labelNames: string[], collect: (set: Gauge) => void) =>
+  /** @param aggregator what several threads' values come to */
+  const gauge = (
+    name: string,
+    help: string,
+    labelNames: string[],
+    collect: (set: Gauge) => void,
+    aggregator: Aggregator = "sum",
+  ) =>
     new Gauge({
       name: `carillon_kafka_${name}`,
       help,
       labelNames,
+      aggregator,
       registers,
       collect() {
         collect(this);
@@ -72,15 +82,26 @@ export function createKafkaTelemetry({
       gauge("buffer_bytes", "Bytes that wait to be sent or are being sent", ["lane"], (set) => {
         for (const lane of priorities) set.set({ lane }, buffered(lane).bytes);
       });
-      gauge("lag", "Events published and not yet handled, as far as this process knows", ["lane"], (set) => {
-        for (const [lane, events] of Object.entries(backlog())) set.set({ lane }, events);
-      });
+      // A thread that does not consume asks the brokers for the lag of all; one that does knows its part of it.
+      gauge(
+        "lag",
+        "Events published and not yet handled, as far as this process knows",
+        ["lane"],
+        (set) => {
+          for (const [lane, events] of Object.entries(backlog())) set.set({ lane }, events);
+        },
+        "max",
+      );
       gauge("partitions_assigned", "Partitions that this process consumes", ["lane"], (set) => {
         for (const lane of priorities) set.set({ lane }, partitions(lane));
       });
-      gauge("reachable", "1 while the last attempt to speak to the brokers succeeded", [], (set) => {
-        set.set(fault() === null ? 1 : 0);
-      });
+      gauge(
+        "reachable",
+        "1 while the last attempt of every thread to speak to the brokers succeeded",
+        [],
+        (set) => set.set(fault() === null ? 1 : 0),
+        "min",
+      );
     },
 
     /** What kafkajs says; it calls every retry an error, ours below say it once. */

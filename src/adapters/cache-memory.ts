@@ -9,16 +9,17 @@ interface MemoryCacheOptions {
   now?: () => number;
   /** Where other processes share the database: what one deletes, the others forget. */
   signals?: Signals;
-  telemetry?: Pick<CacheTelemetry, "requested">;
+  telemetry?: Pick<CacheTelemetry, "requested" | "watchMemory">;
 }
 
 /** The cache of a single process; with signals, of one among several. */
 export function createMemoryCache({
   now = Date.now,
   signals,
-  telemetry = { requested() {} },
+  telemetry = { requested() {}, watchMemory() {} },
 }: MemoryCacheOptions = {}): Cache {
   const own = createMemoryStore();
+  telemetry.watchMemory(own);
   const forgetting = signals && createForgetting(own, signals);
   const store: Store = forgetting?.store ?? own;
   return {

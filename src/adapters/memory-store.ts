@@ -14,6 +14,10 @@ type Lease =
   | { kind: "contested"; saving: number };
 
 export interface MemoryStore extends Store {
+  /** Values that are kept. */
+  size(): number;
+  /** Values that had to leave for others since the start. */
+  evicted(): number;
   drop(keys: string[]): void;
   /** Forgets every value, and lets no fetch or write that is under way keep its own. */
   clear(): void;
@@ -21,7 +25,13 @@ export interface MemoryStore extends Store {
 
 /** Values in the memory of this process, by the same rules as in Redis (redis-scripts.ts). */
 export function createMemoryStore(): MemoryStore {
-  const values = new LRUCache<string, NonNullable<unknown>>({ max: valuesMax });
+  let evicted = 0;
+  const values = new LRUCache<string, NonNullable<unknown>>({
+    max: valuesMax,
+    dispose(_value, _key, why) {
+      if (why === "evict") evicted += 1;
+    },
+  });
   const leases = new LRUCache<string, Lease>({ max: leasesMax });
   let lastToken = 0;
   const newToken = () => String(++lastToken);
@@ -44,6 +54,8 @@ export function createMemoryStore(): MemoryStore {
   }
 
   return {
+    size: () => values.size,
+    evicted: () => evicted,
     readOne,
     read: (keys) => keys.map(readOne),
 
