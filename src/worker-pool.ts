@@ -1,6 +1,7 @@
 import type { Config } from "./config.ts";
 import type { Work } from "./pipeline/work.ts";
 import type { Telemetry } from "./telemetry.ts";
+import { type Snapshot, ThreadMetrics } from "./thread-metrics.ts";
 
 /** What the main thread tells a worker. */
 export type ToWorker =
@@ -23,7 +24,7 @@ const restartMinMs = 100;
 const restartMaxMs = 10_000;
 /** A worker that ran so long begins with the shortest wait again. */
 const healthyMs = 60_000;
-/** How long a worker may take to answer a question, in milliseconds: what it does not say is left out. */
+/** How long a worker may take to answer a question, in milliseconds: what it said before stands until then. */
 const answerTimeoutMs = 2000;
 /** What a worker may take to stop beyond the grace for what it sends, in milliseconds. */
 const stopSlackMs = 3000;
@@ -43,7 +44,10 @@ interface Thread {
 
 /** The half of the path behind the event log, on threads of its own. One that ends is started again. */
 export async function startWorkers({ count, ...options }: Options): Promise<Work> {
-  const threads = Array.from({ length: count }, (_, index) => startThread(index, options));
+  const said = new ThreadMetrics();
+  const threads = Array.from({ length: count }, (_, index) =>
+    startThread(index, { ...options, onEnded: () => said.ended(index) }),
+  );
   await Promise.all(threads.map(({ ready }) => ready));
   return {
     wake() {
@@ -54,7 +58,10 @@ export async function startWorkers({ count, ...options }: Options): Promise<Work
     },
     async metrics() {
       const answers = await Promise.all(threads.map(({ ask }) => ask("metrics")));
-      return answers.filter((answer): answer is object[] => Array.isArray(answer));
+      for (const [index, answer] of answers.entries()) {
+        if (Array.isArray(answer)) said.said(index, answer as Snapshot);
+      }
+      return said.all();
     },
     async stop(graceMs) {
       await Promise.all(threads.map(({ stop }) => stop(graceMs)));
@@ -64,7 +71,7 @@ export async function startWorkers({ count, ...options }: Options): Promise<Work
 
 function startThread(
   index: number,
-  { config, dev, telemetry }: Omit<Options, "count">,
+  { config, dev, telemetry, onEnded }: Omit<Options, "count"> & { onEnded: () => void },
 ): Thread & { ready: Promise<void> } {
   const firstReady = Promise.withResolvers<void>();
   const answers = new Map<number, (value: unknown) => void>();
@@ -82,6 +89,7 @@ function startThread(
       if (ended) return;
       ended = true;
       worker = null;
+      onEnded();
       spawned.terminate();
       for (const answer of answers.values()) answer(null);
       answers.clear();

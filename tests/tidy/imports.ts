@@ -10,13 +10,13 @@ const parts: { part: string; path: RegExp; imports: string[] }[] = [
   },
   {
     part: "app",
-    path: /^src\/(app|parts|probes|worker-pool)\.ts$/,
+    path: /^src\/(app|parts|probes|worker-pool|thread-metrics)\.ts$/,
     imports: ["adapters", "http", "pipeline", "channels", "config", "db", "open"],
   },
   // The words of the product, the errors, what is logged and counted, and the ports.
   {
     part: "open",
-    path: /^(src\/(errors|telemetry(-\w+)?|ports|channels\/channel)\.ts|package\.json)$/,
+    path: /^(src\/(errors|telemetry(-\w+)*|ports|channels\/channel)\.ts|package\.json)$/,
     imports: [],
   },
   // Its types are open to all; its values are read at the entry alone, and handed on.
