@@ -12,6 +12,8 @@ import { warmUp } from "./pipeline/warm-up.ts";
 import { startWork, type Work } from "./pipeline/work.ts";
 import type { Clock, EventLog } from "./ports.ts";
 import { createTelemetry, type Telemetry, type Write } from "./telemetry.ts";
+import { watchMachine } from "./telemetry-machine.ts";
+import { watchAccept } from "./telemetry-queues.ts";
 import { startWorkers } from "./worker-pool.ts";
 
 /** The running product: its parts, put together once. Functions take what they touch of it. */
@@ -69,7 +71,8 @@ export async function createApp(
     housekeepingTask(needs, leadership, clock.now()),
   ]);
   await sweep.start();
-  watch({ telemetry, log, accept });
+  watchAccept(telemetry, { waiting: accept.waiting, backlog: log.backlog });
+  watchMachine(telemetry.registry, config.dataDir);
   // Beside the start, not before it: whatever it has not fetched yet is fetched when it is asked for.
   const warm = warmUp(needs).catch((error: unknown) => telemetry.failed("start", error));
 
@@ -153,17 +156,4 @@ function concurrencyOf({ emailConnections, webhookConnections }: Config): Record
     push: defaultConcurrency,
     chat: defaultConcurrency,
   };
-}
-
-/** Numbers that are read when the metrics are asked for. */
-function watch({ telemetry, log, accept }: Pick<App, "telemetry" | "log" | "accept">): void {
-  telemetry.gauge(
-    "carillon_event_log_backlog",
-    "Events published and not yet planned, by lane",
-    ["lane"],
-    () => Object.entries(log.backlog()).map(([lane, count]) => [{ lane }, count]),
-  );
-  telemetry.gauge("carillon_accept_waiting", "Requests that wait to be stored", [], () => [
-    [{}, accept.waiting()],
-  ]);
 }

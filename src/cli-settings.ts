@@ -1,7 +1,7 @@
 import type { Command } from "commander";
+import { writeBetween } from "./cli-table.ts";
 import { settings } from "./config.ts";
 import type { Setting } from "./config-setting.ts";
-import { StartError } from "./errors.ts";
 
 const startMark = "<!-- settings -->";
 const endMark = "<!-- /settings -->";
@@ -16,7 +16,7 @@ export function addSettingsCommand(program: Command): void {
     .addHelpText("after", "\nExample:\n  carillon settings --write README.md")
     .action(async ({ write }: { write?: string }) => {
       if (write === undefined) console.log(settingsTable());
-      else await writeTable(write);
+      else await writeBetween(write, { startMark, endMark, table: settingsTable() });
     });
 }
 
@@ -39,20 +39,4 @@ export function settingsTable(): string {
     return `| \`${name}\` | ${fallback} | ${unit} | ${sentence} |`;
   });
   return ["| setting | default | unit | what it says |", "| --- | --- | --- | --- |", ...rows].join("\n");
-}
-
-async function writeTable(path: string): Promise<void> {
-  const file = Bun.file(path);
-  if (!(await file.exists())) throw new StartError(`There is no file ${path}.`);
-  const [before, rest] = splitOnce(await file.text(), startMark);
-  const [, after] = splitOnce(rest ?? "", endMark);
-  if (after === undefined) {
-    throw new StartError(`${path} has no line ${startMark} with a line ${endMark} after it.`);
-  }
-  await Bun.write(file, `${before}${startMark}\n\n${settingsTable()}\n\n${endMark}${after}`);
-}
-
-function splitOnce(text: string, mark: string): [before: string, after?: string] {
-  const at = text.indexOf(mark);
-  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + mark.length)];
 }

@@ -6,6 +6,7 @@ import packageJson from "../package.json" with { type: "json" };
 import { addDoctorCommand } from "./cli-doctor.ts";
 import { addExplainCommand } from "./cli-explain.ts";
 import { addKeysCommand } from "./cli-keys.ts";
+import { addMetricsCommand } from "./cli-metrics.ts";
 import { addSendCommand } from "./cli-send.ts";
 import { addSettingsCommand, settingsHelp } from "./cli-settings.ts";
 import { loadConfig } from "./config.ts";
@@ -51,6 +52,7 @@ Examples:
   carillon keys create --name shop --scopes send,read
   carillon send --to ana --title Hello --body "It works" --wait
   carillon settings --write README.md
+  carillon metrics | less
 
 Settings are environment variables:
 
@@ -92,6 +94,7 @@ function programOf(): Command {
   addKeysCommand(program);
   addSendCommand(program);
   addSettingsCommand(program);
+  addMetricsCommand(program);
   return program;
 }
 

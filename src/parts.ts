@@ -1,4 +1,5 @@
 import { failureOf } from "../db/failure.ts";
+import { databaseFigures } from "../db/figures.ts";
 import { newId } from "../db/id.ts";
 import { migrate, NewerSchemaError, newestVersion } from "../db/migrate.ts";
 import { ensurePartitions } from "../db/partitions.ts";
@@ -28,6 +29,7 @@ import { createTelemetry, type Telemetry } from "./telemetry.ts";
 import { type ArchiveTelemetry, createArchiveTelemetry } from "./telemetry-archive.ts";
 import { createCacheTelemetry } from "./telemetry-cache.ts";
 import { createDatabaseTelemetry } from "./telemetry-database.ts";
+import { watchDatabaseServer } from "./telemetry-database-server.ts";
 import { createKafkaTelemetry } from "./telemetry-kafka.ts";
 
 /** What a thread needs of the outside: the implementations that the settings choose, opened. */
@@ -66,6 +68,7 @@ const cacheNames = ["user", "key", "notification", "rate"];
 export async function openParts(options: PartsOptions): Promise<Parts> {
   const { config, dev, clock, telemetry } = options;
   const { db, release } = await openDatabase(options);
+  if (!options.worker) watchDatabaseServer(telemetry.registry, () => databaseFigures(db.orm));
   const cache = await openCache(config, db, telemetry);
   const log = openEventLog(config, telemetry);
   const archiveTelemetry = createArchiveTelemetry(telemetry);

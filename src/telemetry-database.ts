@@ -60,6 +60,7 @@ export function createDatabaseTelemetry({ registry, log, slowQueryMs }: Options)
     "Transactions that the server took back and that were begun anew, by kind",
     ["kind"],
   );
+  for (const kind of ["deadlock", "serialization"]) conflicts.inc({ kind }, 0);
   const opened = counter("connections_opened_total", "Connections opened", ["pool"]);
   const closed = counter(
     "connections_closed_total",
@@ -67,8 +68,11 @@ export function createDatabaseTelemetry({ registry, log, slowQueryMs }: Options)
     ["pool", "why"],
   );
   const uses = counter("connection_uses_total", "Uses of connections that were closed since", ["pool"]);
+  for (const why of ["idle", "uses", "lost"]) closed.inc({ pool: "primary", why }, 0);
   const passedOver = counter("replica_fallbacks_total", "Reads that went to the primary instead");
 
+  /** Queries that ran. */
+  const known = new Set<string>();
   const pools = new Map<PoolName, () => PoolNumbers>();
   const gauge = (name: string, help: string, numbers: (of: PoolNumbers) => [string, number][]) =>
     new Gauge({
@@ -95,6 +99,11 @@ export function createDatabaseTelemetry({ registry, log, slowQueryMs }: Options)
   return {
     queryFinished(name, ms) {
       seconds.observe(ms / 1000, name);
+      if (!known.has(name)) {
+        known.add(name);
+        // A counter that appears with the first slow one would hide that one from rate().
+        slow.inc({ query: name }, 0);
+      }
       if (ms < slowQueryMs) return;
       slow.inc({ query: name });
       log("warn", "slow query", { query: name, ms: Math.round(ms) });

@@ -51,6 +51,7 @@ export function createHistogram<const Names extends readonly string[]>({
     name,
     help,
     type: "histogram",
+    labelNames,
     aggregator: "sum",
     async get() {
       return { ...metric, values: [...all.values()].flatMap((series) => valuesOf(name, buckets, series)) };

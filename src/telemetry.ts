@@ -1,6 +1,7 @@
-import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Channel, OutcomeKind, Priority } from "./channels/channel.ts";
 import { createHistogram } from "./telemetry-histogram.ts";
+import { ofProcess, watchEventLoop } from "./telemetry-process.ts";
 
 /**
  * What happened → its log line and its metrics. The rest of the code names events; how they are worded and
@@ -13,26 +14,20 @@ const rank: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 export type Fields = Record<string, string | number | boolean | null | undefined>;
 export type Write = (line: string) => void;
 
-export type Stage =
-  | "accept"
-  | "dispatch"
-  | "deliver"
-  | "record"
-  | "sweep"
-  | "archive"
-  | "http"
-  | "start"
-  | "stop";
+const stages = [
+  "accept",
+  "dispatch",
+  "deliver",
+  "record",
+  "sweep",
+  "archive",
+  "http",
+  "start",
+  "stop",
+] as const;
+export type Stage = (typeof stages)[number];
 
 export type Telemetry = ReturnType<typeof createTelemetry>;
-
-/** Of the process as a whole, once: they are not added up over threads. */
-const ofProcess = new Registry();
-collectDefaultMetrics({ register: ofProcess });
-// Bun walks the whole heap for these: 53 ms a scrape, in which nothing else happens.
-for (const figure of ["total", "used", "available"]) {
-  ofProcess.removeSingleMetric(`nodejs_heap_space_size_${figure}_bytes`);
-}
 
 /** How a request's or a stage's time spreads, in seconds. */
 const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -44,7 +39,17 @@ const rowsBuckets = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000];
 export function createTelemetry({ level, write = console.error }: { level: Level; write?: Write }) {
   const registry = new Registry();
   const registers = [registry];
+  let inFlight = 0;
 
+  watchEventLoop(registry);
+  new Gauge({
+    name: "carillon_http_requests_in_flight",
+    help: "Requests that are being answered, the one that reads this included",
+    registers,
+    collect() {
+      this.set(inFlight);
+    },
+  });
   const requests = createHistogram({
     registry,
     name: "carillon_http_request_seconds",
@@ -68,6 +73,12 @@ export function createTelemetry({ level, write = console.error }: { level: Level
     name: "carillon_notifications_sent_total",
     help: "Attempts and inbox deliveries, by what became of them",
     labelNames: ["channel", "priority", "outcome"],
+    registers,
+  });
+  const recorded = new Counter({
+    name: "carillon_deliveries_recorded_total",
+    help: "Deliveries that were taken up to be sent, by what they became: failed are the dead letters",
+    labelNames: ["channel", "status"],
     registers,
   });
   const acceptToSent = createHistogram({
@@ -103,6 +114,12 @@ export function createTelemetry({ level, write = console.error }: { level: Level
     aggregator: "max",
     registers,
   });
+  const oldestPendingSeconds = new Gauge({
+    name: "carillon_pending_oldest_seconds",
+    help: "Age of the oldest accepted notification that is not planned; 0 where none is older than PENDING_GRACE_MS",
+    aggregator: "max",
+    registers,
+  });
   const workerRestarts = new Counter({
     name: "carillon_worker_restarts_total",
     help: "Workers that ended by themselves and were started again",
@@ -114,6 +131,9 @@ export function createTelemetry({ level, write = console.error }: { level: Level
     labelNames: ["stage"],
     registers,
   });
+
+  // A counter that appears with its first error would hide that one from rate().
+  for (const stage of stages) errors.inc({ stage }, 0);
 
   function log(at: Level, message: string, fields: Fields = {}): void {
     if (rank[at] < rank[level]) return;
@@ -132,7 +152,12 @@ export function createTelemetry({ level, write = console.error }: { level: Level
     },
     contentType: registry.contentType,
 
+    requestStarted(): void {
+      inFlight += 1;
+    },
+
     requestFinished(method: string, route: string, status: number, ms: number, requestId: string): void {
+      inFlight -= 1;
       requests.observe(ms / 1000, method, route, String(status));
       if (rank.debug >= rank[level])
         log("debug", "request", { method, route, status, ms, request_id: requestId });
@@ -155,6 +180,10 @@ export function createTelemetry({ level, write = console.error }: { level: Level
       acceptToSent.observe(Math.max(0, nowMs - acceptedMs) / 1000, priority, channel);
     },
 
+    deliveriesRecorded(channel: string, status: string, count: number): void {
+      recorded.inc({ channel, status }, count);
+    },
+
     flushed(stage: Stage, rows: number, ms: number): void {
       flushRows.observe({ stage }, rows);
       flushSeconds.observe({ stage }, ms / 1000);
@@ -175,28 +204,14 @@ export function createTelemetry({ level, write = console.error }: { level: Level
       oldestDueSeconds.set(seconds);
     },
 
+    oldestPending(seconds: number): void {
+      oldestPendingSeconds.set(seconds);
+    },
+
     /** An error nobody but the operator can do something about; logged whole. */
     failed(stage: Stage, error: unknown, fields: Fields = {}): void {
       errors.inc({ stage });
       log("error", `${stage} failed`, { ...fields, error: wordsOf(error) });
-    },
-
-    /** A number that is asked for when the metrics are read. */
-    gauge(
-      name: string,
-      help: string,
-      labelNames: string[],
-      collect: () => [Record<string, string>, number][],
-    ): void {
-      new Gauge({
-        name,
-        help,
-        labelNames,
-        registers,
-        collect() {
-          for (const [labels, value] of collect()) this.set(labels, value);
-        },
-      });
     },
   };
 }

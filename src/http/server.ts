@@ -74,6 +74,7 @@ export function createServer(app: App): Hono<Env> {
 
   hono.use(async (context, next) => {
     const startedMs = performance.now();
+    app.telemetry.requestStarted();
     const given = context.req.header("x-request-id");
     const requestId = given !== undefined && requestIdPattern.test(given) ? given : newId(app.clock.now());
     context.set("requestId", requestId);

@@ -1,4 +1,5 @@
 import { type Priority, priorities } from "../channels/channel.ts";
+import type { ChannelCounts } from "../telemetry-queues.ts";
 
 /** A delivery that is leased to this process. */
 export interface Offered {
@@ -12,6 +13,7 @@ export interface ChannelQueue {
   offer(lane: Priority, ids: string[], leaseUntilMs: number): void;
   /** How many more ids of a lane fit. */
   room(lane: Priority): number;
+  counts(): ChannelCounts;
   /** Takes nothing more, gives back what was not begun, and waits for what was. */
   stop(): Promise<void>;
 }
@@ -191,6 +193,11 @@ export function createChannelQueue<Claimed>({
       pump();
     },
     room: (priority) => (stopped ? 0 : laneCapacity - laneOf(priority).waiting.size),
+    counts: () => ({
+      waiting: lanes.values().reduce((sum, { waiting, ready }) => sum + waiting.size + ready.length, 0),
+      sending,
+      sendingMax: concurrency,
+    }),
     async stop() {
       stopped = true;
       await giveBack([...lanes.values().flatMap(({ waiting }) => waiting.keys())]);

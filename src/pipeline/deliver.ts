@@ -15,6 +15,7 @@ import {
 } from "../channels/channel.ts";
 import type { Cache, Clock, Database } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
+import type { ChannelCounts } from "../telemetry-queues.ts";
 import { type ChannelQueue, createChannelQueue } from "./channel-queue.ts";
 import { type ClaimedMessage, claimMessages, releaseOffered, unclaimMessages } from "./claim.ts";
 import type { Recorded, RecordStage } from "./record.ts";
@@ -28,6 +29,8 @@ export interface Deliver {
   /** The channels whose queues may have no room for so many more deliveries of a lane. */
   fullChannels(lane: Priority, count: number): ExternalChannel[];
   reachable(channel: Channel): boolean;
+  /** What each channel's queue holds now. */
+  counts(): Iterable<[ExternalChannel, ChannelCounts]>;
   /** Sends nothing more. Waits `graceMs` for what is under way, then cuts it off; all of it is recorded. */
   stop(graceMs: number): Promise<void>;
 }
@@ -79,6 +82,7 @@ export function createDeliver(needs: Needs): Deliver {
     fullChannels: (lane, count) =>
       [...queues].filter(([, queue]) => queue.room(lane) < count).map(([channel]) => channel),
     reachable: (channel) => channel === "inbox" || needs.providers[channel] !== undefined,
+    counts: () => queues.entries().map(([channel, queue]) => [channel, queue.counts()]),
     async stop(graceMs) {
       const timer = setTimeout(() => {
         cutOff.abort();

@@ -75,6 +75,11 @@ async function write(needs: Needs, batch: Recorded[]): Promise<void> {
     await writeOthers(needs, others.slice(from, from + othersMax));
   }
   needs.telemetry.flushed("record", batch.length, performance.now() - startedMs);
+  for (const [channel, these] of Map.groupBy(batch, (recorded) => recorded.channel)) {
+    for (const [status, { length }] of Map.groupBy(these, (recorded) => recorded.status)) {
+      needs.telemetry.deliveriesRecorded(channel, status, length);
+    }
+  }
 }
 
 type Attempted = Recorded & { attempt: NonNullable<Recorded["attempt"]> };

@@ -1,4 +1,4 @@
-import { idFloor } from "../../db/id.ts";
+import { idFloor, idTimeMs } from "../../db/id.ts";
 import { dueLanes, readSweepMark, takeDueNotifications, writeSweepMark } from "../../db/queries/due.ts";
 import { type PendingRow, pendingBetween, scheduledAmong } from "../../db/queries/notifications.ts";
 import { type Channel, type Priority, priorities } from "../channels/channel.ts";
@@ -61,7 +61,7 @@ async function publishScheduled(
  * whoever accepted is gone.
  */
 export function pendingTask(needs: Needs, leadership: Leadership): SweepTask {
-  const { db, pendingGraceMs } = needs;
+  const { db, telemetry, pendingGraceMs } = needs;
   let firstRound = true;
   let mark = idFloor(0);
   /** The id up to which each pass has published; empty until this process leads. */
@@ -70,6 +70,7 @@ export function pendingTask(needs: Needs, leadership: Leadership): SweepTask {
   return async (nowMs) => {
     if ((await leadership.hold()) === null) {
       passes = [];
+      telemetry.oldestPending(0); // The leader tells.
       return;
     }
     if (passes.length === 0) mark = (await readSweepMark(db.orm, {}))[0]?.notification_id ?? mark;
@@ -77,6 +78,7 @@ export function pendingTask(needs: Needs, leadership: Leadership): SweepTask {
     const until = idFloor(nowMs - graceMs);
     // A clock that was set back dates new ids before the mark.
     const [oldest] = await pendingBetween(db.orm, { from: earlier(mark, until), to: until, limit: 1 });
+    telemetry.oldestPending(oldest === undefined ? 0 : (nowMs - idTimeMs(oldest.id)) / 1000);
     const settled = oldest?.id ?? until;
     const first = passes.length === 0 ? settled : later(settled, earlier(passes[0] ?? settled, until));
     passes[0] = await publishBetween(needs, first, until);

@@ -1,6 +1,7 @@
 import type { ExternalChannel, Provider, Providers } from "../channels/channel.ts";
 import type { Cache, Clock, Database, EventLog } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
+import { watchChannels } from "../telemetry-queues.ts";
 import { createDeliver } from "./deliver.ts";
 import { dispatch } from "./dispatch.ts";
 import { createRecord } from "./record.ts";
@@ -42,6 +43,7 @@ export async function startWork(needs: Needs): Promise<Work> {
   const record = createRecord(needs);
   let wake = () => {};
   const deliver = createDeliver({ ...needs, record, onRoom: () => wake() });
+  watchChannels(needs.telemetry, deliver.counts);
   const work = { ...needs, deliver };
   await releaseOrphans(work);
   const sweep = createSweep({ ...needs, intervalMs: needs.sweepIntervalMs }, [deliveriesTask(work)]);
