@@ -1,4 +1,5 @@
 import type { Kafka, KafkaMessage, Producer } from "kafkajs";
+import type { PoisonReason } from "../telemetry-kafka.ts";
 import type { KafkaSettings } from "./kafka-client.ts";
 import { compressionTypes } from "./kafka-codecs.ts";
 import { deadLetterTopic } from "./kafka-topics.ts";
@@ -8,7 +9,7 @@ export interface DeadLetter {
   topic: string;
   partition: number;
   message: KafkaMessage;
-  reason: string;
+  reason: PoisonReason;
   detail: string;
 }
 

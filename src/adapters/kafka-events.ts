@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { channels, priorities } from "../channels/channel.ts";
 import type { NotificationEvent } from "../ports.ts";
+import type { PoisonReason } from "../telemetry-kafka.ts";
 
 /**
  * How an event stands in Kafka: JSON with a version. A field that old readers can do without may be added to
@@ -21,9 +22,6 @@ const wire = z.object({
   expiresAt: z.number().nullable(),
   profileAt: z.number().nullable(),
 });
-
-/** Few and fixed: it is a label of a metric. */
-export type PoisonReason = "no value" | "not JSON" | "unknown version" | "wrong fields";
 
 /** What a message holds, or why it is none of ours. */
 export type Decoded = { event: NotificationEvent } | { poison: PoisonReason; detail: string };
