@@ -11,7 +11,17 @@ test("the help names every command, setting and exit code", async () => {
     expect(stdout).toContain(name);
     expect(stdout).toContain(sentence);
   }
-  for (const command of ["serve", "dev", "migrate", "doctor", "explain", "keys", "send", "settings"]) {
+  for (const command of [
+    "serve",
+    "dev",
+    "migrate",
+    "doctor",
+    "explain",
+    "keys",
+    "send",
+    "settings",
+    "metrics",
+  ]) {
     expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
   }
   expect(stdout).toContain("Exit codes:");
