@@ -6,6 +6,7 @@ import { createArchiveTelemetry } from "./telemetry-archive.ts";
 import { createCacheTelemetry } from "./telemetry-cache.ts";
 import { createDatabaseTelemetry } from "./telemetry-database.ts";
 import { watchDatabaseServer } from "./telemetry-database-server.ts";
+import { createHttpTelemetry } from "./telemetry-http.ts";
 import { createKafkaTelemetry } from "./telemetry-kafka.ts";
 import { watchMachine } from "./telemetry-machine.ts";
 import { ofProcess } from "./telemetry-process.ts";
@@ -52,6 +53,7 @@ export function everything(): Registry {
   const unread = () => {
     throw new Error("this registry only tells what there is");
   };
+  createHttpTelemetry(telemetry);
   watchAccept(telemetry, { waiting: unread, backlog: unread });
   watchChannels(telemetry, unread);
   createDatabaseTelemetry({ registry, log, slowQueryMs: 0 });

@@ -91,6 +91,7 @@ function load(service: { url: string; adminKey: string }, sinkUrl: string): Asyn
       const priority = priorities[nth % priorities.length];
       const id = await client.send({ to, title: "Hello", body: "It works.", priority });
       await client.notification(id);
+      await client.call("GET", "/v1/notifications?limit=20");
     }
   })();
   return {

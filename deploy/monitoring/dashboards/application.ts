@@ -63,6 +63,23 @@ export const application = dashboard(
         { says: "Answers by class, and errors of our own by the stage that logged them.", unit: "perSecond" },
       ),
     ],
+    Compression: [
+      lines(
+        "Bytes saved",
+        {
+          "{{coding}}": `1 - sum by (coding) (rate(carillon_http_compression_bytes_total{direction="out"}[$__rate_interval])) / (sum by (coding) (rate(carillon_http_compression_bytes_total{direction="in"}[$__rate_interval])) > 0) or on () vector(0)`,
+        },
+        { says: "Of the answers that are compressed, by coding.", unit: "share" },
+      ),
+      lines(
+        "Time to compress, p95",
+        {
+          "{{coding}}":
+            "histogram_quantile(0.95, sum by (le, coding) (rate(carillon_http_compression_seconds_bucket[$__rate_interval]))) or on () vector(0)",
+        },
+        { says: "One answer, of those that are sent as a whole.", unit: "seconds" },
+      ),
+    ],
     Deliveries: [
       lines(
         "Sent",
@@ -103,7 +120,7 @@ export const application = dashboard(
       ),
       lines(
         "Handed on by the sweep",
-        { "{{kind}}": "sum by (kind) (rate(carillon_swept_total[$__rate_interval])) or vector(0)" },
+        { "{{kind}}": "sum by (kind) (rate(carillon_swept_total[$__rate_interval])) or on () vector(0)" },
         { says: "What a crash, a full log or a schedule left to it.", unit: "perSecond" },
       ),
       lines(
