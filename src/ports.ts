@@ -161,8 +161,9 @@ export interface EventLog {
    */
   publishBuffered(events: NotificationEvent[]): Promise<number>;
   /**
-   * Hands batches to `handle`, one at a time for each user, and counts a batch as done once it resolved. A
-   * batch whose handling throws is handed out again.
+   * Hands batches to `handle`, one at a time for each user, and counts a batch as done once it resolved. A batch
+   * whose handling throws is handed out again; where it throws EventsRefused, it is done, and what was refused is
+   * put aside.
    */
   consume(handle: (batch: NotificationEvent[], lane: Priority) => Promise<void>): Promise<void>;
   /** Events published and not yet handled, a lane. */
@@ -171,6 +172,15 @@ export interface EventLog {
   fault(): string | null;
   /** Stops handing out, waits for the batches under way and sends what is buffered. The rest stays pending. */
   close(): Promise<void>;
+}
+
+/** Of a batch, these can never be handled, and handing them out again would hold up what comes after; the rest was. */
+export class EventsRefused extends Error {
+  override readonly name = "EventsRefused";
+
+  constructor(readonly refused: { event: NotificationEvent; why: string }[]) {
+    super(`${refused.length} refused, the first since ${refused[0]?.why}`);
+  }
 }
 
 /** A closed notification with its timeline: the rows that it was in the database. */

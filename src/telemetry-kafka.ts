@@ -19,8 +19,8 @@ export interface KafkaGauges {
   fault(): string | null;
 }
 
-/** Why a message cannot be read. Few and fixed: each is a label. */
-export const poisonReasons = ["no value", "not JSON", "unknown version", "wrong fields"] as const;
+/** Why a message cannot be read, or its event not be stored. Few and fixed: each is a label. */
+export const poisonReasons = ["no value", "not JSON", "unknown version", "wrong fields", "refused"] as const;
 export type PoisonReason = (typeof poisonReasons)[number];
 
 const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -54,7 +54,12 @@ export function createKafkaTelemetry({
   const rebalances = laneCounter("rebalances", "Times that partitions were dealt to this process");
   const crashes = laneCounter("consumer_crashes", "Times that a consumer ended by itself or stood still");
   const restarts = laneCounter("consumer_restarts", "Times that a consumer was started after that");
-  const deadLetters = counter("dead_letters", "Messages that could not be read, put aside", "lane", "reason");
+  const deadLetters = counter(
+    "dead_letters",
+    "Messages that could not be read or stored, put aside",
+    "lane",
+    "reason",
+  );
   for (const lane of priorities) for (const reason of poisonReasons) deadLetters.inc({ lane, reason }, 0);
   const sendSeconds = histogram("send_seconds", "Time until the brokers took a send", secondsBuckets);
   const sendEvents = histogram("send_events", "Events of one send", eventsBuckets);
@@ -173,7 +178,7 @@ export function createKafkaTelemetry({
 
     deadLettered(lane: Priority, reason: PoisonReason, fields: Fields): void {
       deadLetters.inc({ lane, reason });
-      log("warn", "put a message aside that could not be read", { lane, reason, ...fields });
+      log("warn", "put a message aside that could not be read or stored", { lane, reason, ...fields });
     },
 
     rebalanced(lane: Priority, partitions: number): void {

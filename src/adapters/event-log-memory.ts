@@ -1,12 +1,12 @@
 import { type Priority, priorities } from "../channels/channel.ts";
-import type { EventLog, NotificationEvent } from "../ports.ts";
+import { type EventLog, EventsRefused, type NotificationEvent } from "../ports.ts";
 
 interface MemoryLogOptions {
   /** Events a lane holds at most, waiting and under way; what is over is not taken, and left to the sweep. */
   laneCapacity?: number;
   /** Events handed over at once, at most. */
   batchMax?: number;
-  /** Called with what a handler threw; its batch is handed out again after `redeliverMs`. */
+  /** Called with what a handler threw; its batch is handed out again after `redeliverMs`, unless some was refused. */
   onError?: (error: unknown) => void;
   redeliverMs?: number;
 }
@@ -48,11 +48,15 @@ export function createMemoryEventLog({
   async function drain(priority: Priority, lane: Lane): Promise<void> {
     while (handler !== undefined && !closed && lane.waiting.length > 0) {
       const batch = lane.waiting.splice(0, batchMax);
+      let done = true;
       try {
         await handler(batch, priority);
-        for (const { id } of batch) lane.held.delete(id);
       } catch (error) {
         onError(error);
+        done = error instanceof EventsRefused;
+      }
+      if (done) for (const { id } of batch) lane.held.delete(id);
+      else {
         lane.waiting.unshift(...batch);
         if (!closed) await Bun.sleep(redeliverMs);
       }

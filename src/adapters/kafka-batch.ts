@@ -1,6 +1,6 @@
 import type { EachBatchPayload, KafkaMessage } from "kafkajs";
 import type { Priority } from "../channels/channel.ts";
-import type { NotificationEvent } from "../ports.ts";
+import { EventsRefused, type NotificationEvent } from "../ports.ts";
 import type { KafkaTelemetry } from "../telemetry-kafka.ts";
 import type { KafkaBounds } from "./kafka-bounds.ts";
 import type { DeadLetter, DeadLetters } from "./kafka-dead-letters.ts";
@@ -85,16 +85,11 @@ async function handleUntilDone(
   payload: EachBatchPayload,
   piece: KafkaMessage[],
 ): Promise<boolean> {
-  const { lane, handle, bounds, telemetry, turns, membership } = parts;
+  const { lane, bounds, telemetry, turns, membership } = parts;
   const { stop } = membership;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await turns.take(lane, async () => {
-        const { events, letters } = decodeAll(payload.batch, piece);
-        if (events.length > 0) await handle(events, lane);
-        if (letters.length > 0) await putAside(parts, letters);
-        if (events.length > 0) telemetry.batchHandled(lane, events.length);
-      });
+      await turns.take(lane, () => handlePiece(parts, payload.batch, piece));
       return true;
     } catch (error) {
       telemetry.handlingFailed(lane, error, attempt);
@@ -104,15 +99,39 @@ async function handleUntilDone(
   }
 }
 
-function decodeAll({ topic, partition }: EachBatchPayload["batch"], piece: KafkaMessage[]) {
-  const events: NotificationEvent[] = [];
+/** Hands out what can be read, and puts aside what cannot be, along with what is refused. */
+async function handlePiece(
+  parts: BatchParts,
+  { topic, partition }: EachBatchPayload["batch"],
+  piece: KafkaMessage[],
+): Promise<void> {
+  const { lane, handle, telemetry } = parts;
+  const events = new Map<NotificationEvent, KafkaMessage>();
   const letters: DeadLetter[] = [];
   for (const message of piece) {
     const decoded = decodeEvent(message.value);
-    if ("event" in decoded) events.push(decoded.event);
+    if ("event" in decoded) events.set(decoded.event, message);
     else letters.push({ topic, partition, message, reason: decoded.poison, detail: decoded.detail });
   }
-  return { events, letters };
+  const refused = events.size === 0 ? [] : await refusedOf(handle([...events.keys()], lane));
+  for (const { event, why } of refused) {
+    const message = events.get(event);
+    if (message === undefined) throw new Error("what was refused is no event of the batch");
+    letters.push({ topic, partition, message, reason: "refused", detail: why });
+  }
+  if (letters.length > 0) await putAside(parts, letters);
+  const handled = events.size - refused.length;
+  if (handled > 0) telemetry.batchHandled(lane, handled);
+}
+
+async function refusedOf(handling: Promise<void>): Promise<EventsRefused["refused"]> {
+  try {
+    await handling;
+    return [];
+  } catch (error) {
+    if (error instanceof EventsRefused) return error.refused;
+    throw error;
+  }
 }
 
 async function putAside({ lane, telemetry, deadLetters }: BatchParts, letters: DeadLetter[]): Promise<void> {

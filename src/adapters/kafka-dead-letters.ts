@@ -1,10 +1,10 @@
-import type { Kafka, KafkaMessage, Producer } from "kafkajs";
+import { type Kafka, KafkaJSProtocolError, type KafkaMessage, type Message, type Producer } from "kafkajs";
 import type { PoisonReason } from "../telemetry-kafka.ts";
 import type { KafkaSettings } from "./kafka-client.ts";
 import { compressionTypes } from "./kafka-codecs.ts";
 import { deadLetterTopic } from "./kafka-topics.ts";
 
-/** A message that could not be read, and where it stood. */
+/** A message that nothing can be done with, and where it stood. */
 export interface DeadLetter {
   topic: string;
   partition: number;
@@ -15,7 +15,14 @@ export interface DeadLetter {
 
 export type DeadLetters = ReturnType<typeof createDeadLetters>;
 
-/** Puts aside what cannot be read, as it was, with headers that say why and where it came from. */
+/** Of a message that is too large for the topic, this much is kept: the rest stands where it came from. */
+const keptBytes = 4096;
+const detailMaxChars = 500;
+
+/**
+ * Puts aside what nothing can be done with, as it was, with headers that say why and where it came from. With them it
+ * may be larger than the topic takes: then its first bytes are kept, and a header says how many there were.
+ */
 export function createDeadLetters(kafka: Kafka, settings: KafkaSettings) {
   let producer: Producer | undefined;
 
@@ -28,27 +35,28 @@ export function createDeadLetters(kafka: Kafka, settings: KafkaSettings) {
     return producer;
   }
 
-  return {
-    /** Resolves once the brokers have them; throws where they cannot be written. Repeating it writes them again. */
-    async put(letters: DeadLetter[]): Promise<void> {
-      const connected = await connect();
+  async function send(connected: Producer, letters: DeadLetter[], write: typeof whole): Promise<void> {
+    try {
       await connected.send({
         topic: deadLetterTopic(settings.kafkaTopicPrefix),
         acks: -1,
         compression: compressionTypes[settings.kafkaCompression],
-        messages: letters.map(({ topic, partition, message, reason, detail }) => ({
-          key: message.key,
-          value: message.value,
-          headers: {
-            ...message.headers,
-            reason,
-            detail,
-            "original-topic": topic,
-            "original-partition": String(partition),
-            "original-offset": message.offset,
-          },
-        })),
+        messages: letters.map(write),
       });
+    } catch (error) {
+      if (!isTooLarge(error) || write === beginning) throw error;
+      // The topic's bound is on what is sent at once: together they may be beyond it though each is not.
+      const half = Math.ceil(letters.length / 2);
+      if (letters.length === 1) return send(connected, letters, beginning);
+      await send(connected, letters.slice(0, half), write);
+      await send(connected, letters.slice(half), write);
+    }
+  }
+
+  return {
+    /** Resolves once the brokers have them; throws where they cannot be written. Repeating it writes them again. */
+    async put(letters: DeadLetter[]): Promise<void> {
+      await send(await connect(), letters, whole);
     },
 
     async close(): Promise<void> {
@@ -56,3 +64,29 @@ export function createDeadLetters(kafka: Kafka, settings: KafkaSettings) {
     },
   };
 }
+
+function whole(letter: DeadLetter): Message {
+  const { key, value, headers } = letter.message;
+  return { key, value, headers: { ...headers, ...whyAndWhence(letter) } };
+}
+
+/** Its key and its own headers may be what is too large. */
+function beginning(letter: DeadLetter): Message {
+  const { value } = letter.message;
+  return {
+    value: value?.subarray(0, keptBytes) ?? null,
+    headers: { ...whyAndWhence(letter), "original-bytes": String(value?.length ?? 0) },
+  };
+}
+
+const whyAndWhence = ({ topic, partition, message, reason, detail }: DeadLetter) => ({
+  reason,
+  detail: detail.slice(0, detailMaxChars),
+  "original-topic": topic,
+  "original-partition": String(partition),
+  "original-offset": message.offset,
+});
+
+const isTooLarge = (error: unknown) =>
+  error instanceof KafkaJSProtocolError &&
+  ["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"].includes(error.type);

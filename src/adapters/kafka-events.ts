@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { channels, priorities } from "../channels/channel.ts";
+import { channels, priorities, userIdPattern } from "../channels/channel.ts";
 import type { NotificationEvent } from "../ports.ts";
 import type { PoisonReason } from "../telemetry-kafka.ts";
 
@@ -9,13 +9,13 @@ import type { PoisonReason } from "../telemetry-kafka.ts";
  */
 const version = 1;
 
-/** What the database would refuse (an id that is none) is stopped here: it would fail its whole batch, for ever. */
+/** As strict as the API, so that what the database would refuse (an id that is none, a NUL) is stopped here. */
 const wire = z.object({
   v: z.literal(version),
   id: z.guid(),
   projectId: z.guid(),
   test: z.boolean(),
-  userId: z.string().min(1),
+  userId: z.string().regex(new RegExp(userIdPattern)),
   priority: z.enum(priorities),
   channels: z.array(z.enum(channels)).nullable(),
   scheduled: z.boolean(),

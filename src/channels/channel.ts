@@ -11,6 +11,9 @@ export type Priority = (typeof priorities)[number];
 
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
+/** What a caller's own id of a user may be. */
+export const userIdPattern = "^[!-\\-/-~][!-~]{0,127}$";
+
 /** A user as far as delivering needs one. A field that was never given is null. */
 export interface Profile {
   id: string;

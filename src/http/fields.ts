@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isId, parseDeliveryId } from "../../db/id.ts";
-import { channels } from "../channels/channel.ts";
+import { channels, userIdPattern } from "../channels/channel.ts";
 import { emailAddressFault } from "../channels/email.ts";
 import { webhookUrlFault, webhookUrlMaxChars } from "../channels/webhook-address.ts";
 
@@ -13,7 +13,6 @@ const checked = (schema: z.ZodString, fault: (text: string) => string | null) =>
     if (found !== null) context.addIssue({ code: "custom", message: found });
   });
 
-const userIdPattern = "^[!-\\-/-~][!-~]{0,127}$";
 const uuidPattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
 const phonePattern = "^\\+[1-9][0-9]{6,14}$";
 const httpPattern = "^[Hh][Tt][Tt][Pp][Ss]?://";

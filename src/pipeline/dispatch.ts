@@ -1,11 +1,12 @@
 import { idTimeMs } from "../../db/id.ts";
 import { insertPlans } from "../../db/queries/deliveries.ts";
 import type { Channel, ExternalChannel, Priority } from "../channels/channel.ts";
-import type { Cache, Clock, Database, NotificationEvent } from "../ports.ts";
+import { type Cache, type Clock, type Database, EventsRefused, type NotificationEvent } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
 import type { Deliver } from "./deliver.ts";
 import { type Decision, plan } from "./plan.ts";
 import { loadProfiles } from "./profiles.ts";
+import { storeOrRefuse } from "./refusal.ts";
 import { iso } from "./time.ts";
 
 interface Needs {
@@ -23,8 +24,17 @@ const batchesAtOnce = 3;
 
 type Planned = { event: NotificationEvent; decisions: Decision[] };
 
-/** Plans a batch and stores what was decided; deliveries that are to be sent go on to their channel's queue. */
+/**
+ * Plans a batch and stores what was decided; deliveries that are to be sent go on to their channel's queue.
+ *
+ * @throws EventsRefused where the database will never take some of it; the rest is stored
+ */
 export async function dispatch(needs: Needs, batch: NotificationEvent[], lane: Priority): Promise<void> {
+  const refused = await storeOrRefuse(batch, (part) => dispatchPart(needs, part, lane));
+  if (refused.length > 0) throw new EventsRefused(refused.map(({ item, why }) => ({ event: item, why })));
+}
+
+async function dispatchPart(needs: Needs, batch: NotificationEvent[], lane: Priority): Promise<void> {
   const { clock, telemetry, deliver } = needs;
   const startedMs = performance.now();
   const profiles = await loadProfiles(needs, batch);

@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => broker[Symbol.asyncDispose]());
 
 const some = (count: number) =>
-  Array.from({ length: count }, (_, index) => eventOf("normal", `user ${index % 7}`));
+  Array.from({ length: count }, (_, index) => eventOf("normal", `user-${index % 7}`));
 
 test(
   "a broker that comes late, dies and comes back costs nothing but time",

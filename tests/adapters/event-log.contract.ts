@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Priority } from "../../src/channels/channel.ts";
-import type { EventLog, NotificationEvent } from "../../src/ports.ts";
+import { type EventLog, EventsRefused, type NotificationEvent } from "../../src/ports.ts";
 import { eventually } from "../eventually.ts";
 
 const projectId = Bun.randomUUIDv7();
@@ -39,7 +39,7 @@ export function eventLogContract(name: string, place: () => Promise<LogPlace>): 
   describe(`the ${name} event log`, () => {
     test("hands out every event it took, a user's in order and one batch at a time", async () => {
       await using at = await place();
-      const events = Array.from({ length: 3000 }, (_, index) => eventOf("normal", `user ${index % 17}`));
+      const events = Array.from({ length: 3000 }, (_, index) => eventOf("normal", `user-${index % 17}`));
       const handled: NotificationEvent[] = [];
       const underWay = new Set<string>();
       await at.log.consume(async (batch, lane) => {
@@ -104,6 +104,23 @@ export function eventLogContract(name: string, place: () => Promise<LogPlace>): 
       await eventually(() => batches.flat().includes(later.id));
       expect(batches[0]).toEqual(idsOf(events));
       expect([...new Set(batches.slice(2).flat())]).toEqual(idsOf([...events, later]));
+    });
+
+    test("hands out what can never be handled once, and nothing waits for it", async () => {
+      await using at = await place();
+      const [bad, good, later] = [eventOf(), eventOf(), eventOf()];
+      const handedOut: NotificationEvent[] = [];
+      await at.log.consume(async (batch) => {
+        handedOut.push(...batch);
+        const event = batch.find(({ id }) => id === bad.id);
+        if (event) throw new EventsRefused([{ event, why: "it is none of ours" }]);
+      });
+      await at.log.publishBuffered([bad, good]);
+      await eventually(() => handedOut.some(({ id }) => id === good.id));
+      await at.log.publishBuffered([later]);
+      await eventually(() => handedOut.some(({ id }) => id === later.id));
+      expect(idsOf(handedOut)).toEqual(idsOf([bad, good, later]));
+      await eventually(() => at.log.backlog().normal === 0);
     });
 
     test("finishes the batch under way before it is closed, and begins no other", async () => {

@@ -1,5 +1,5 @@
 /** A part of the shared Kafka cluster for one test: topics and groups with a prefix that nobody else has. */
-import { Kafka, logLevel } from "kafkajs";
+import { type Admin, ConfigResourceTypes, Kafka, logLevel } from "kafkajs";
 import { Registry } from "prom-client";
 import { createKafkaEventLog } from "../../src/adapters/event-log-kafka.ts";
 import { type KafkaBounds, kafkaBounds } from "../../src/adapters/kafka-bounds.ts";
@@ -26,6 +26,10 @@ export interface KafkaWorld extends AsyncDisposable {
   /** A further log on the same topics; closed with the world. */
   open(env?: Record<string, string>, bounds?: Partial<KafkaBounds>): WatchedLog;
   deleteTopic(topic: string): Promise<void>;
+  /** Changes what a topic is configured with. */
+  configure(topic: string, entries: Record<string, string>): Promise<void>;
+  /** What was put aside so far. */
+  deadLetters(): Promise<{ payload: string; headers: Record<string, string> }[]>;
 }
 
 /** @throws Error where TEST_KAFKA_BROKERS names none */
@@ -53,6 +57,20 @@ export function kafkaWorld(own?: string): KafkaWorld {
       return watched;
     },
     deleteTopic: (topic) => deleteTopics(brokers, topic),
+    configure: (topic, entries) =>
+      administer(brokers, async (admin) => {
+        const configEntries = Object.entries(entries).map(([name, value]) => ({ name, value }));
+        const resource = { type: ConfigResourceTypes.TOPIC, name: topic, configEntries };
+        await admin.alterConfigs({ validateOnly: false, resources: [resource] });
+      }),
+    async deadLetters() {
+      const lines = await kcat(brokers, ["-C", "-e", "-q", "-J", "-t", `${prefix}.dead-letters`]);
+      return lines
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as { headers: string[]; payload: string })
+        .map(({ headers, payload }) => ({ payload, headers: pairsOf(headers) }));
+    },
     async [Symbol.asyncDispose]() {
       await Promise.all(opened.map((log) => log.close()));
       if (own === undefined) await deleteTopics(brokers, prefix);
@@ -85,15 +103,27 @@ function watchedLog(env: Record<string, string>, bounds: KafkaBounds): WatchedLo
   };
 }
 
-async function deleteTopics(brokers: string, prefix: string): Promise<void> {
+function deleteTopics(brokers: string, prefix: string): Promise<void> {
+  return administer(brokers, async (admin) => {
+    const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(prefix));
+    if (topics.length > 0) await admin.deleteTopics({ topics });
+  });
+}
+
+async function administer(brokers: string, work: (admin: Admin) => Promise<void>): Promise<void> {
   const admin = new Kafka({ brokers: brokers.split(","), logLevel: logLevel.NOTHING }).admin();
   try {
     await admin.connect();
-    const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(prefix));
-    if (topics.length > 0) await admin.deleteTopics({ topics });
+    await work(admin);
   } finally {
     await admin.disconnect();
   }
+}
+
+function pairsOf(list: string[]): Record<string, string> {
+  const pairs: Record<string, string> = {};
+  for (let at = 0; at + 1 < list.length; at += 2) pairs[list[at] ?? ""] = list[at + 1] ?? "";
+  return pairs;
 }
 
 /** Another client, librdkafka's: runs kcat with its standard input. @throws Error with what it printed */
