@@ -120,6 +120,7 @@ function startThread(
     ready: firstReady.promise,
     tell,
     ask(does) {
+      if (worker === null) return Promise.resolve(null);
       asked += 1;
       const id = asked;
       const { promise, resolve } = Promise.withResolvers<unknown>();
