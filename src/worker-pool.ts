@@ -1,4 +1,5 @@
 import type { Config } from "./config.ts";
+import { StartError } from "./errors.ts";
 import type { Work } from "./pipeline/work.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { type Snapshot, ThreadMetrics } from "./thread-metrics.ts";
@@ -42,13 +43,25 @@ interface Thread {
   stop(graceMs: number): Promise<void>;
 }
 
-/** The half of the path behind the event log, on threads of its own. One that ends is started again. */
+/**
+ * The half of the path behind the event log, on threads of its own. One that ends is started again.
+ *
+ * @throws StartError where one ends before it ever began, with the reason: the next would end as well
+ */
 export async function startWorkers({ count, ...options }: Options): Promise<Work> {
   const said = new ThreadMetrics();
   const threads = Array.from({ length: count }, (_, index) =>
     startThread(index, { ...options, onEnded: () => said.ended(index) }),
   );
-  await Promise.all(threads.map(({ ready }) => ready));
+  const stop = async (graceMs: number) => {
+    await Promise.all(threads.map((thread) => thread.stop(graceMs)));
+  };
+  try {
+    await Promise.all(threads.map(({ ready }) => ready));
+  } catch (error) {
+    await stop(0);
+    throw error;
+  }
   return {
     wake() {
       for (const { tell } of threads) tell({ does: "wake" });
@@ -63,9 +76,7 @@ export async function startWorkers({ count, ...options }: Options): Promise<Work
       }
       return said.all();
     },
-    async stop(graceMs) {
-      await Promise.all(threads.map(({ stop }) => stop(graceMs)));
-    },
+    stop,
   };
 }
 
@@ -76,6 +87,7 @@ function startThread(
   const firstReady = Promise.withResolvers<void>();
   const answers = new Map<number, (value: unknown) => void>();
   let asked = 0;
+  let begun = false;
   let stopping = false;
   let onStopped = () => {};
   let waitMs = restartMinMs;
@@ -94,6 +106,7 @@ function startThread(
       for (const answer of answers.values()) answer(null);
       answers.clear();
       if (stopping) return onStopped();
+      if (!begun) return firstReady.reject(new StartError(`A worker could not start: ${why}`));
       if (performance.now() - startedMs > healthyMs) waitMs = restartMinMs;
       telemetry.workerEnded(index, why, waitMs);
       setTimeout(() => {
@@ -102,8 +115,10 @@ function startThread(
       waitMs = Math.min(waitMs * 2, restartMaxMs);
     };
     spawned.onmessage = ({ data }: MessageEvent<FromWorker>) => {
-      if (data.says === "ready") firstReady.resolve();
-      else if (data.says === "answer") {
+      if (data.says === "ready") {
+        begun = true;
+        firstReady.resolve();
+      } else if (data.says === "answer") {
         answers.get(data.id)?.(JSON.parse(data.json));
         answers.delete(data.id);
       } else end(data.says === "failed" ? data.error : "it was asked to stop");

@@ -1,8 +1,9 @@
 import { workNeeds } from "./app.ts";
 import type { Config } from "./config.ts";
+import { StartError } from "./errors.ts";
 import { openParts, systemClock } from "./parts.ts";
 import { startWork, type Work } from "./pipeline/work.ts";
-import { createTelemetry } from "./telemetry.ts";
+import { createTelemetry, wordsOf } from "./telemetry.ts";
 import type { FromWorker, ToWorker } from "./worker-pool.ts";
 
 /**
@@ -50,7 +51,7 @@ async function take(message: ToWorker): Promise<void> {
 
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   // What is thrown here ends the worker, which is then started anew.
-  take(data).catch((error: unknown) => {
-    tell({ says: "failed", error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-  });
+  take(data).catch((error: unknown) =>
+    tell({ says: "failed", error: error instanceof StartError ? error.message : wordsOf(error) }),
+  );
 };

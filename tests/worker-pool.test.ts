@@ -4,7 +4,7 @@ import { loadConfig } from "../src/config.ts";
 import { createTelemetry } from "../src/telemetry.ts";
 import { startWorkers } from "../src/worker-pool.ts";
 import { carillon } from "./command-line.ts";
-import { eventually } from "./eventually.ts";
+import { eventually, within } from "./eventually.ts";
 import { openStack } from "./stacks.ts";
 
 setDefaultTimeout(60_000);
@@ -83,4 +83,22 @@ test("a worker that ends is started again after a wait that grows, and what it h
   expect(await sumOf(dealt)).toBeGreaterThanOrEqual(before);
   await eventually(async () => (await sumOf(dealt)) > before, { timeoutMs: 30_000 });
   await work.stop(0);
+});
+
+test("a start whose workers cannot start fails and says why, and leaves none behind", async () => {
+  using workers = watchWorkers();
+  const nowhere = "127.0.0.1:9";
+  const config = loadConfig({ DATABASE_URL: `postgres://${nowhere}/carillon`, KAFKA_BROKERS: nowhere });
+  const lines: Line[] = [];
+  const starting = startWorkers({
+    count: 2,
+    config,
+    dev: false,
+    telemetry: listen((line) => lines.push(line)),
+  });
+  expect(await within(20_000, starting.catch(String), () => "it still starts")).toContain(
+    "A worker could not start: No PostgreSQL server answers at 127.0.0.1:9",
+  );
+  expect(lines).toEqual([]);
+  expect(workers.made).toHaveLength(2);
 });
