@@ -168,6 +168,8 @@ export interface EventLog {
   consume(handle: (batch: NotificationEvent[], lane: Priority) => Promise<void>): Promise<void>;
   /** Events published and not yet handled, a lane. */
   backlog(): Record<Priority, number>;
+  /** Events that it took and could not carry, since it was opened: the sweep is to publish them again. */
+  lost(): number;
   /** Why it cannot carry anything at the moment; null where it can. */
   fault(): string | null;
   /** Stops handing out, waits for the batches under way and sends what is buffered. The rest stays pending. */

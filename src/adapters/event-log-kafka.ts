@@ -137,6 +137,7 @@ export function createKafkaEventLog(
     publishBuffered,
     consume,
     backlog,
+    lost: () => Object.values(publishers).reduce((sum, { lost }) => sum + lost(), 0),
     fault: faults.first,
     close() {
       closure ??= close();

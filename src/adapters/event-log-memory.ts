@@ -99,6 +99,7 @@ export function createMemoryEventLog({
       >;
     },
 
+    lost: () => 0,
     fault: () => null,
 
     async close() {

@@ -62,6 +62,7 @@ export function createLanePublisher({
   const ended = aborted(ending.signal);
   /** In a row, without a send in between that went well. */
   let failures = 0;
+  let lost = 0;
   let closing = false;
   let producer: Producer | undefined;
   let linger: ReturnType<typeof setTimeout> | undefined;
@@ -119,6 +120,7 @@ export function createLanePublisher({
     } catch (error) {
       // Whether the brokers have it is not known, so neither is the next sequence number: a new producer begins anew.
       failures += 1;
+      lost += messages.length;
       telemetry.sendFailed(lane, messages.length);
       faults.begin(part, error);
       producer = undefined;
@@ -182,6 +184,9 @@ export function createLanePublisher({
     },
 
     buffered: () => ({ events: buffer.events, bytes: buffer.bytes }),
+
+    /** Events of sends that failed. */
+    lost: () => lost,
 
     /** Sends what is buffered, until `signal` aborts, and disconnects. */
     async close(signal: AbortSignal): Promise<void> {

@@ -57,12 +57,14 @@ async function publishScheduled(
  *
  * What the log still holds is pending as well, and may be for long where much waits. So each row is published
  * after the grace, and again only when it has waited twice, four, eight times as long: pass k looks at what
- * has come to that age since its last round. At the start of the only process there is no grace, since
- * whoever accepted is gone.
+ * has come to that age since its last round. What the log took and lost does not wait for that: once the log can be
+ * used, all begin anew. At the start of the only process there is no grace, since whoever accepted is gone.
  */
 export function pendingTask(needs: Needs, leadership: Leadership): SweepTask {
-  const { db, telemetry, pendingGraceMs } = needs;
+  const { db, log, telemetry, pendingGraceMs } = needs;
   let firstRound = true;
+  /** What the log had lost when all passes last began. */
+  let lost = 0;
   let mark = idFloor(0);
   /** The id up to which each pass has published; empty until this process leads. */
   let passes: string[] = [];
@@ -72,6 +74,10 @@ export function pendingTask(needs: Needs, leadership: Leadership): SweepTask {
       passes = [];
       telemetry.oldestPending(0); // The leader tells.
       return;
+    }
+    if (log.lost() > lost && log.fault() === null) {
+      passes = [];
+      lost = log.lost();
     }
     if (passes.length === 0) mark = (await readSweepMark(db.orm, {}))[0]?.notification_id ?? mark;
     const graceMs = firstRound && db.exclusive ? 0 : pendingGraceMs;

@@ -42,6 +42,7 @@ test(
     const meanwhile = some(20);
     expect(await log.publishBuffered(meanwhile)).toBe(meanwhile.length);
     await eventually(async () => (await metric("events_dropped_total")) === meanwhile.length, patient);
+    expect(log.lost()).toBe(meanwhile.length);
 
     const held = some(20);
     expect(await log.publishBuffered(held)).toBe(held.length);

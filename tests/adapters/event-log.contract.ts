@@ -154,6 +154,7 @@ export function eventLogContract(name: string, place: () => Promise<LogPlace>): 
       await eventually(() => handled === 3);
       await eventually(() => Object.values(at.log.backlog()).every((events) => events === 0));
       expect(at.log.fault()).toBeNull();
+      expect(at.log.lost()).toBe(0);
     });
   });
 }

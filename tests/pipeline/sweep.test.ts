@@ -190,6 +190,45 @@ test.each(stacks)(
   },
 );
 
+test.each(stacks)(
+  "on %s, what the log took and lost is published again once the log can be used, without waiting twice as long",
+  async (stack) => {
+    await using world = await createWorld({ stack });
+    const { app, clock, client } = world;
+    await app.log.close();
+    const published: string[] = [];
+    let fault: string | null = null;
+    let lost = 0;
+    const log: EventLog = {
+      ...app.log,
+      async publishBuffered(events) {
+        published.push(...events.map(({ id }) => id));
+        return events.length;
+      },
+      fault: () => fault,
+      lost: () => lost,
+    };
+    const sweep = createSweep({ ...app, intervalMs: 60_000 }, [
+      pendingTask({ ...app, ...app.config, log }, createLeadership(app, "another sweep")),
+    ]);
+    await sweep.run();
+    const id = await client.send({ to: "ana", title: "Hello", body: "It works." });
+    clock.step(app.config.pendingGraceMs + second);
+    await sweep.run();
+    expect(published).toEqual([id]);
+
+    [fault, lost] = ["no broker answers", 1];
+    clock.step(second);
+    await sweep.run();
+    expect(published).toEqual([id]);
+    fault = null;
+    for (let round = 0; round < 3; round += 1) {
+      await sweep.run();
+      expect(published).toEqual([id, id]);
+    }
+  },
+);
+
 test("what was claimed ahead and waited until its lease ran out is sent once, by whom the sweep gave it to", async () => {
   await using world = await createWorld({ env: { WEBHOOK_CONNECTIONS: "1" } });
   const { app, client, clock, receivers } = world;
