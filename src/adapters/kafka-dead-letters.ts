@@ -24,15 +24,19 @@ const detailMaxChars = 500;
  * may be larger than the topic takes: then its first bytes are kept, and a header says how many there were.
  */
 export function createDeadLetters(kafka: Kafka, settings: KafkaSettings) {
-  let producer: Producer | undefined;
+  /** Being connected or connected. */
+  let producer: Promise<Producer> | undefined;
 
   async function connect(): Promise<Producer> {
-    if (producer === undefined) {
-      const fresh = kafka.producer({ allowAutoTopicCreation: false });
+    const fresh = kafka.producer({ allowAutoTopicCreation: false });
+    try {
       await fresh.connect();
-      producer = fresh;
+      return fresh;
+    } catch (error) {
+      producer = undefined;
+      void fresh.disconnect().catch(() => {});
+      throw error;
     }
-    return producer;
   }
 
   async function send(connected: Producer, letters: DeadLetter[], write: typeof whole): Promise<void> {
@@ -56,11 +60,12 @@ export function createDeadLetters(kafka: Kafka, settings: KafkaSettings) {
   return {
     /** Resolves once the brokers have them; throws where they cannot be written. Repeating it writes them again. */
     async put(letters: DeadLetter[]): Promise<void> {
-      await send(await connect(), letters, whole);
+      producer ??= connect();
+      await send(await producer, letters, whole);
     },
 
     async close(): Promise<void> {
-      await producer?.disconnect().catch(() => {});
+      await producer?.then((connected) => connected.disconnect()).catch(() => {});
     },
   };
 }
