@@ -225,6 +225,25 @@ test("what was handled is not handed out again after a close, what was not is", 
   expect(idsOf(handledLater).sort()).toEqual(idsOf(late).sort());
 });
 
+test("what was not handled when its log is closed is handed out by the next", async () => {
+  await using world = kafkaWorld();
+  const first = world.open({ KAFKA_COMMIT_INTERVAL_MS: "100", KAFKA_COMMIT_THRESHOLD: "1" });
+  const events = many(50);
+  await first.log.consume(async () => {
+    throw new Error("the database is away");
+  });
+  await first.log.publishBuffered(events);
+  // Three partitions are handled at a time: each was tried, and tried again.
+  await eventually(async () => (await first.metric("handlings_failed_total")) > 2 * 3);
+  await first.log.close();
+
+  const second = world.open();
+  const handled: NotificationEvent[] = [];
+  await second.log.consume(async (batch) => void handled.push(...batch));
+  await eventually(() => handled.length >= events.length);
+  expect(idsOf(handled).sort()).toEqual(idsOf(events).sort());
+});
+
 test("members that come and go lose nothing, and keep each user's order", async () => {
   await using world = kafkaWorld();
   const handled: NotificationEvent[] = [];
