@@ -3,9 +3,16 @@ import RequestQueue from "kafkajs/src/network/requestQueue";
 import { kafkaBounds } from "./kafka-bounds.ts";
 
 /**
- * What kafkajs 2.2.4, the last release, does wrong and we can set right from outside. Faults that are worked
- * around where they matter are named there: its producer's sequence numbers in kafka-producer.ts (#598), its
- * consumers that end or stand still in kafka-consumer.ts (#1163, #660, #1513).
+ * What kafkajs 2.2.4, the last release, does wrong and we can set right from outside. What is worked around where it
+ * matters is named there:
+ * - kafka-producer.ts: sequence numbers after a failed send (#598), the lock of a broker for each send, a slow
+ *   hash of keys, no linger;
+ * - kafka-consumer.ts: consumers that end for good or stand still (#1163, #660, #1513), an assigner that deals every
+ *   topic to every member;
+ * - kafka-batch.ts: no heartbeat while a batch is handled, and its end by any error of ours;
+ * - kafka-idle-commits.ts: offsets that stay uncommitted when nothing more comes;
+ * - kafka-turns.ts: answers that are decoded without a pause;
+ * - telemetry-kafka.ts: retries that are logged as errors.
  */
 export function workAroundKafkaJs(): void {
   stopIdleSpin();
