@@ -290,3 +290,24 @@ test("an existing topic is used as it is, and said to differ", async () => {
   await eventually(() => handled.length === 1);
   expect(lines.filter(({ message }) => message.includes("another number of partitions"))).toHaveLength(5);
 });
+
+test.each([
+  { batchMaxBytes: "16384", maxMessageBytes: "1048588" }, // What a broker takes unless told otherwise.
+  { batchMaxBytes: "4194304", maxMessageBytes: "4259840" },
+])("a topic that is made keeps events as set, and takes sends of $batchMaxBytes bytes", async (sizes) => {
+  await using world = kafkaWorld();
+  const { log, metric } = world.open({
+    KAFKA_RETENTION_MS: "86400000",
+    KAFKA_BATCH_MAX_BYTES: sizes.batchMaxBytes,
+  });
+  await log.publishBuffered([eventOf()]);
+  await eventually(async () => (await metric("events_published_total")) === 1);
+  for (const name of [...priorities, "dead-letters"]) {
+    expect(await world.configurationOf(`${world.prefix}.${name}`)).toMatchObject({
+      "cleanup.policy": "delete",
+      "compression.type": "producer",
+      "retention.ms": "86400000",
+      "max.message.bytes": sizes.maxMessageBytes,
+    });
+  }
+});

@@ -28,6 +28,8 @@ export interface KafkaWorld extends AsyncDisposable {
   deleteTopic(topic: string): Promise<void>;
   /** Changes what a topic is configured with. */
   configure(topic: string, entries: Record<string, string>): Promise<void>;
+  /** What a topic is configured with, by itself or by the cluster. */
+  configurationOf(topic: string): Promise<Record<string, string>>;
   /** What was put aside so far. */
   deadLetters(): Promise<{ payload: string; headers: Record<string, string> }[]>;
 }
@@ -62,6 +64,13 @@ export function kafkaWorld(own?: string): KafkaWorld {
         const configEntries = Object.entries(entries).map(([name, value]) => ({ name, value }));
         const resource = { type: ConfigResourceTypes.TOPIC, name: topic, configEntries };
         await admin.alterConfigs({ validateOnly: false, resources: [resource] });
+      }),
+    configurationOf: (topic) =>
+      administer(brokers, async (admin) => {
+        const resource = { type: ConfigResourceTypes.TOPIC, name: topic };
+        const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [resource] });
+        const entries = resources.flatMap(({ configEntries }) => configEntries);
+        return Object.fromEntries(entries.map(({ configName, configValue }) => [configName, configValue]));
       }),
     async deadLetters() {
       const lines = await kcat(brokers, ["-C", "-e", "-q", "-J", "-t", `${prefix}.dead-letters`]);
@@ -110,11 +119,11 @@ function deleteTopics(brokers: string, prefix: string): Promise<void> {
   });
 }
 
-async function administer(brokers: string, work: (admin: Admin) => Promise<void>): Promise<void> {
+async function administer<T>(brokers: string, work: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = new Kafka({ brokers: brokers.split(","), logLevel: logLevel.NOTHING }).admin();
   try {
     await admin.connect();
-    await work(admin);
+    return await work(admin);
   } finally {
     await admin.disconnect();
   }
