@@ -62,7 +62,7 @@ test(
   timeoutMs,
 );
 
-test.each(["plain", "scram-sha-256"])(
+test.each(["plain", "scram-sha-256", "scram-sha-512"])(
   "logs in by %s, and says so where it may not",
   async (mechanism) => {
     await using world = kafkaWorld(`127.0.0.1:${broker.ports[2]}`);
