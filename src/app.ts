@@ -4,6 +4,7 @@ import { createTestProvider } from "./channels/providers/test.ts";
 import type { Config } from "./config.ts";
 import { externalChannels, openParts, type Parts, systemClock } from "./parts.ts";
 import { type Accept, createAccept } from "./pipeline/accept.ts";
+import { createArchiving } from "./pipeline/archiving.ts";
 import { housekeepingTask } from "./pipeline/housekeeping.ts";
 import { createLeadership } from "./pipeline/leadership.ts";
 import { createSweep } from "./pipeline/sweep.ts";
@@ -65,10 +66,12 @@ export async function createApp(
     : startWorkers({ count: threads, config, dev, telemetry }));
   const leadership = createLeadership({ cache }, "sweep");
   const needs = { ...config, ...parts, clock, telemetry };
+  const { archive } = parts;
+  const archiving = archive === null ? null : createArchiving({ ...needs, archive });
   const sweep = createSweep({ ...needs, intervalMs: config.sweepIntervalMs }, [
     pendingTask(needs, leadership),
     scheduledTask(needs),
-    housekeepingTask(needs, leadership, clock.now()),
+    housekeepingTask({ ...needs, archiving }, leadership, clock.now()),
   ]);
   await sweep.start();
   watchAccept(telemetry, { waiting: accept.waiting, backlog: log.backlog });
@@ -87,6 +90,7 @@ export async function createApp(
     work,
     async sweep() {
       await sweep.run();
+      await archiving?.ended();
       await work.sweep();
     },
     wake() {
@@ -100,6 +104,7 @@ export async function createApp(
       await accept.drained();
       if (config.kafkaBrokers === null) await handedOn(log);
       await sweep.stop();
+      await archiving?.stop();
       await leadership.release();
       await work.stop(config.drainMs);
       await parts.close();

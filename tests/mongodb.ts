@@ -9,8 +9,13 @@ export interface TestMongo extends AsyncDisposable {
   client: MongoClient;
   /** From now on nobody gets through; what is connected is cut off. */
   cut(): void;
+  /** From now on connections stay and nothing comes through. Resolves once a statement was held up. */
+  hang(): Promise<void>;
   mend(): void;
 }
+
+/** What the product's statements name. */
+const collection = "notifications";
 
 let count = 0;
 
@@ -26,6 +31,7 @@ export async function startMongo(): Promise<TestMongo> {
     url: `mongodb://127.0.0.1:${line.port}/${name}`,
     client,
     cut: line.cut,
+    hang: line.hang,
     mend: line.mend,
     async [Symbol.asyncDispose]() {
       await client.db().dropDatabase();
@@ -38,6 +44,7 @@ export async function startMongo(): Promise<TestMongo> {
 async function openLine(host: string, port: number) {
   const connected = new Set<net.Socket>();
   let whole = true;
+  let onHeldUp: (() => void) | null = null;
   const server = net.createServer((near) => {
     if (!whole) {
       near.destroy();
@@ -45,7 +52,11 @@ async function openLine(host: string, port: number) {
     }
     const far = net.connect(port, host);
     connected.add(near);
-    near.pipe(far).pipe(near);
+    near.on("data", (bytes) => {
+      if (onHeldUp === null) far.write(bytes);
+      else if (bytes.includes(collection)) onHeldUp(); // Else the driver asks how the server is.
+    });
+    far.pipe(near);
     for (const socket of [near, far]) socket.on("error", () => {});
     far.on("close", () => near.destroy());
     near.on("close", () => {
@@ -63,8 +74,15 @@ async function openLine(host: string, port: number) {
       whole = false;
       cutOff();
     },
+    hang() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      onHeldUp = resolve;
+      return promise;
+    },
     mend() {
       whole = true;
+      if (onHeldUp !== null) cutOff(); // What was held up is lost.
+      onHeldUp = null;
     },
     async close() {
       cutOff();

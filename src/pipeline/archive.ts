@@ -19,11 +19,13 @@ export interface ArchiveNeeds {
   archiveTelemetry: ArchiveTelemetry;
   archiveAfterDays: number;
   retentionDays: number;
+  /** Aborted when the process stops: what fails then is no fault. */
+  signal: AbortSignal;
 }
 
 /** Notifications that are moved at once: 64 MB where each is as large as a request may be. */
 const batchMax = 250;
-/** What a call moves, so that it does not hold up the sweep: 20,000 notifications a minute are 28 million a day. */
+/** What a call moves, so that the database has time for others: 20,000 notifications a minute are 28 million a day. */
 const batchesMax = 80;
 const callMaxMs = 2000;
 /** How often a batch's rows that change all the time are stored before they are left to the next call. */
@@ -39,7 +41,7 @@ const expiriesMax = 10;
  * long is dropped. What fails is logged, and taken up again by the next call.
  */
 export async function archiveOldDays(needs: ArchiveNeeds, nowMs: number): Promise<void> {
-  const { db, archive, telemetry, archiveTelemetry, archiveAfterDays, retentionDays } = needs;
+  const { db, archive, telemetry, archiveTelemetry, archiveAfterDays, retentionDays, signal } = needs;
   const endMs = Math.floor(nowMs / dayMs - archiveAfterDays) * dayMs;
   try {
     const reached = await moveClosed(needs, { until: idFloor(endMs), sentBefore: iso(endMs) });
@@ -51,7 +53,7 @@ export async function archiveOldDays(needs: ArchiveNeeds, nowMs: number): Promis
       if (count < expiredMax) break;
     }
   } catch (error) {
-    telemetry.failed("archive", error);
+    if (!signal.aborted) telemetry.failed("archive", error);
   }
 }
 

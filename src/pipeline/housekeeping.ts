@@ -2,17 +2,20 @@ import { idFloor } from "../../db/id.ts";
 import { dropOldPartitions, ensurePartitions } from "../../db/partitions.ts";
 import { readSweepMark } from "../../db/queries/due.ts";
 import { dropExpiredIdempotencyKeys } from "../../db/queries/idempotency.ts";
-import type { Archive } from "../ports.ts";
+import type { Database } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
-import { type ArchiveNeeds, archiveOldDays } from "./archive.ts";
+import type { Archiving } from "./archiving.ts";
 import type { Leadership } from "./leadership.ts";
 import { idempotencyTtlMs } from "./store.ts";
 import type { SweepTask } from "./sweep.ts";
 import { iso } from "./time.ts";
 
-interface Needs extends Omit<ArchiveNeeds, "archive"> {
+interface Needs {
+  db: Database;
   telemetry: Telemetry;
-  archive: Archive | null;
+  retentionDays: number;
+  /** Null where there is no archive. */
+  archiving: Archiving | null;
 }
 
 const housekeepingEveryMs = 60_000;
@@ -22,7 +25,7 @@ const deleteMax = 10_000;
 
 /** Makes the coming days' partitions, drops old days and what has expired, and keeps the database in shape. */
 export function housekeepingTask(needs: Needs, leadership: Leadership, startedMs: number): SweepTask {
-  const { db, telemetry, archive, retentionDays } = needs;
+  const { db, telemetry, archiving, retentionDays } = needs;
   let keptMs = 0;
   let maintainedMs = startedMs;
 
@@ -35,7 +38,7 @@ export function housekeepingTask(needs: Needs, leadership: Leadership, startedMs
       expiredBefore: iso(nowMs - idempotencyTtlMs),
       limit: deleteMax,
     });
-    if (archive !== null) await archiveOldDays({ ...needs, archive }, nowMs);
+    archiving?.begin(nowMs);
     const settledBefore = (await readSweepMark(db.orm, {}))[0]?.notification_id ?? idFloor(0);
     const dropped = await dropOldPartitions(db.orm, { nowMs, retentionDays, settledBefore });
     if (dropped.length > 0)

@@ -10,7 +10,7 @@ import type { Archive } from "../../src/ports.ts";
 import { type OwnDatabase, testDatabase } from "../databases.ts";
 import { eventually } from "../eventually.ts";
 import { startMongo, type TestMongo } from "../mongodb.ts";
-import { day, hour } from "./clock.ts";
+import { day, hour, minute, second } from "./clock.ts";
 import { createWorld, type World } from "./world.ts";
 
 const hello = { to: "ana", title: "Hello", body: "It works." };
@@ -19,9 +19,10 @@ const retentionDays = 10;
 
 let database: OwnDatabase | null = null;
 
-const worldOn = ({ url }: TestMongo) =>
+const worldOn = ({ url }: TestMongo, env: Record<string, string> = {}) =>
   createWorld({
     env: {
+      ...env,
       ...(database === null ? {} : { DATABASE_URL: database.url }),
       MONGODB_URL: url,
       ARCHIVE_AFTER_DAYS: String(afterDays),
@@ -34,7 +35,8 @@ function needsOf({ app }: World, changes: Partial<Archive> = {}): ArchiveNeeds {
   if (app.archive === null) throw new Error("this world has no archive");
   const { db, telemetry, archiveTelemetry } = app;
   const archive = { ...app.archive, ...changes };
-  return { db, archive, telemetry, archiveTelemetry, archiveAfterDays: afterDays, retentionDays };
+  const { signal } = new AbortController();
+  return { db, archive, telemetry, archiveTelemetry, archiveAfterDays: afterDays, retentionDays, signal };
 }
 
 const archiveNow = (world: World, changes?: Partial<Archive>) =>
@@ -239,6 +241,32 @@ describe.each(["the embedded database", "PostgreSQL"])("on %s", (kind) => {
     expect((await get(world, archived)).status).toBe(200);
     expect((await get(world, young)).status).toBe(200);
     expect((await get(world, "01959999-0000-7000-8000-000000000000")).status).toBe(404);
+  });
+
+  test("a MongoDB that hangs holds up nothing that is due, nor a stop", async () => {
+    await using mongo = await startMongo();
+    await using world = await worldOn(mongo, { SWEEP_INTERVAL_MS: "20" });
+    const { client, clock } = world;
+    const ids = await sendAll(world);
+    await archiveNow(world); // Connected: what is asked now is asked of a server that was there.
+    const heldUp = mongo.hang();
+    clock.step(4 * day);
+    await heldUp;
+
+    const scheduled = await client.send({ ...hello, send_at: iso(clock.now() + second) });
+    clock.step(second);
+    await world.delivery(scheduled, "inbox", "sent");
+    expect(world.errors).toEqual([]); // It hangs still: nothing has given it up.
+
+    await world.restart();
+    expect(world.errors).toEqual([]);
+    mongo.mend();
+    await eventually(async () => {
+      clock.step(minute);
+      const listed = await world.client.all<{ id: string }>("/v1/notifications");
+      return ids.every((id) => listed.every((one) => one.id !== id));
+    }, untilMended);
+    world.errors.length = 0; // The driver may take a while to find that it is mended.
   });
 
   test("erasing a user empties the archive, and is no success while it is down", async () => {
