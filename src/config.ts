@@ -1,5 +1,6 @@
 import { archiveSettings } from "./config-archive.ts";
 import { cacheSettings } from "./config-cache.ts";
+import { contradictions } from "./config-contradictions.ts";
 import { databaseSettings } from "./config-database.ts";
 import { httpSettings } from "./config-http.ts";
 import { kafkaSettings } from "./config-kafka.ts";
@@ -48,33 +49,6 @@ export interface SettingFault {
   detail: string;
 }
 
-/** What no setting can know by itself. */
-function contradictions(config: Config): SettingFault[] {
-  const { leaseMs, sendTimeoutMs, mongodbUrl, archiveAfterDays, retentionDays } = config;
-  const { kafkaSaslMechanism, kafkaSaslUsername, kafkaSaslPassword } = config;
-  const found: [boolean, string, string][] = [
-    [
-      leaseMs < sendTimeoutMs * leaseSends,
-      "LEASE_MS",
-      `LEASE_MS=${leaseMs}: is below ${leaseSends} times SEND_TIMEOUT_MS (${sendTimeoutMs}), so that what is still being sent would be sent twice`,
-    ],
-    [
-      mongodbUrl !== null && archiveAfterDays >= retentionDays,
-      "ARCHIVE_AFTER_DAYS",
-      `ARCHIVE_AFTER_DAYS=${archiveAfterDays}: is not below RETENTION_DAYS (${retentionDays}), so that nothing would ever be archived`,
-    ],
-    [
-      kafkaSaslMechanism !== null && (kafkaSaslUsername === null || kafkaSaslPassword === null),
-      "KAFKA_SASL_MECHANISM",
-      `KAFKA_SASL_MECHANISM=${kafkaSaslMechanism}: needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD`,
-    ],
-  ];
-  return found.filter(([wrong]) => wrong).map(([, name, detail]) => ({ name, detail }));
-}
-
-/** How many sends must fit into a lease: what is claimed ahead waits for at most one, then takes its own time. */
-const leaseSends = 3;
-
 type Environment = Record<string, string | undefined>;
 
 /** Reads all settings and reports every fault, not just the first. An empty variable counts as not set. */
@@ -95,7 +69,8 @@ export function readConfig(environment: Environment): { config: Config; faults: 
     }
   }
   const config = values as Config;
-  if (faults.length === 0) faults.push(...contradictions(config));
+  const isGiven = (name: string) => Boolean(environment[name]?.trim());
+  if (faults.length === 0) faults.push(...contradictions(config, isGiven));
   return { config, faults };
 }
 

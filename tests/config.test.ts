@@ -25,9 +25,27 @@ test("the address of a replica set names several hosts", () => {
   expect(readConfig({ MONGODB_URL: "mongodb://" }).faults).toHaveLength(1);
 });
 
+test("who lowers an upper bound alone need not know of the lower one", () => {
+  const few = { DATABASE_POOL_MAX: "2", REDIS_POOL_MAX: "1", MONGODB_POOL_MAX: "1" };
+  expect(readConfig(few).faults).toEqual([]);
+});
+
+const kafka = { KAFKA_BROKERS: "127.0.0.1:9092" };
+
 test.each([
   ["ARCHIVE_AFTER_DAYS", { MONGODB_URL: "mongodb://127.0.0.1/carillon", ARCHIVE_AFTER_DAYS: "90" }],
   ["KAFKA_SASL_MECHANISM", { KAFKA_SASL_MECHANISM: "plain", KAFKA_SASL_USERNAME: "carillon" }],
+  ["KAFKA_SASL_MECHANISM", { ...kafka, KAFKA_SASL_MECHANISM: "plain", KAFKA_SASL_USERNAME: "carillon" }],
+  ["KAFKA_SASL_USERNAME", { ...kafka, KAFKA_SASL_USERNAME: "carillon" }],
+  ["KAFKA_SASL_PASSWORD", { ...kafka, KAFKA_SASL_PASSWORD: "secret" }],
+  ["KAFKA_SSL", { KAFKA_SSL: "1" }],
+  ["KAFKA_BATCH_BYTES", { KAFKA_BATCH_BYTES: "65536", KAFKA_BATCH_MAX_BYTES: "32768" }],
+  ["DATABASE_REPLICA_URL", { DATABASE_REPLICA_URL: "postgres://root:secret@127.0.0.1/carillon" }],
+  ["DATABASE_PGBOUNCER", { DATABASE_PGBOUNCER: "1" }],
+  ["DATABASE_POOL_MIN", { DATABASE_POOL_MIN: "26" }],
+  ["REDIS_REPLICA_URL", { REDIS_REPLICA_URL: "redis://:secret@127.0.0.1" }],
+  ["REDIS_POOL_MIN", { REDIS_POOL_MIN: "4", REDIS_POOL_MAX: "3" }],
+  ["MONGODB_POOL_MIN", { MONGODB_POOL_MIN: "4", MONGODB_POOL_MAX: "3" }],
   ["KAFKA_BROKERS", { KAFKA_BROKERS: "kafka-1" }],
   ["REDIS_URL", { REDIS_URL: "http://127.0.0.1" }],
   ["DATABASE_URL", { DATABASE_URL: "mysql://root:secret@127.0.0.1/carillon" }],
