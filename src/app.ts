@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import type { ExternalChannel } from "./channels/channel.ts";
 import { createTestProvider } from "./channels/providers/test.ts";
 import type { Config } from "./config.ts";
@@ -16,6 +15,7 @@ import { createTelemetry, type Telemetry, type Write } from "./telemetry.ts";
 import { watchMachine } from "./telemetry-machine.ts";
 import { watchAccept } from "./telemetry-queues.ts";
 import { startWorkers } from "./worker-pool.ts";
+import { workerCount } from "./worker-share.ts";
 
 /** The running product: its parts, put together once. Functions take what they touch of it. */
 export interface App extends Omit<Parts, "close"> {
@@ -121,12 +121,6 @@ async function handedOn(log: EventLog): Promise<void> {
   const deadlineMs = performance.now() + handOnMs;
   const waiting = () => Object.values(log.backlog()).some((events) => events > 0);
   while (waiting() && performance.now() < deadlineMs) await Bun.sleep(handOnPollMs);
-}
-
-/** How many workers take events from the log; 0 where the main thread does it itself. With an embedded database this thread does it, since workers share no memory. */
-export function workerCount({ kafkaBrokers, databaseUrl, workers }: Config): number {
-  if (kafkaBrokers === null || databaseUrl === null) return 0;
-  return workers ?? Math.max(1, availableParallelism() - 1);
 }
 
 /** What the half of the path behind the event log takes, on whichever thread. */

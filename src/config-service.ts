@@ -59,7 +59,8 @@ export const serviceSettings = {
     name: "EMAIL_CONNECTIONS",
     default: "5",
     unit: "connections",
-    sentence: "How many emails are sent at the same time.",
+    sentence:
+      "How many emails the process sends at the same time; its workers share them, with at least 1 each.",
     schema: integer(1, 100),
   }),
   webhookSecret: setting({
@@ -84,7 +85,8 @@ export const serviceSettings = {
     name: "WEBHOOK_CONNECTIONS",
     default: "64",
     unit: "requests",
-    sentence: "How many webhooks are under way at the same time.",
+    sentence:
+      "How many webhooks of the process are under way at the same time; its workers share them, with at least 1 each.",
     schema: integer(1, 256),
   }),
   sendTimeoutMs: setting({

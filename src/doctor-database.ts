@@ -1,11 +1,11 @@
 import { newestVersion } from "../db/migrate.ts";
 import type { ServerState } from "../db/server-state.ts";
-import { workerCount } from "./app.ts";
 import type { Config } from "./config.ts";
 import { type Finding, fail, ok, type Result, sentence, warn } from "./doctor-finding.ts";
 import { StartError } from "./errors.ts";
 import { lookAtPostgres } from "./probes.ts";
 import { addressIn } from "./server-address.ts";
+import { workerCount } from "./worker-share.ts";
 
 /** Times come from the process, and decide what is due: with clocks further apart than this, processes disagree. */
 const clockSlackMs = 1000;

@@ -1,7 +1,8 @@
-import { type App, workerCount } from "./app.ts";
+import type { App } from "./app.ts";
 import type { Config } from "./config.ts";
 import { externalChannels } from "./parts.ts";
 import { addressIn } from "./server-address.ts";
+import { workerCount } from "./worker-share.ts";
 
 interface Greeting {
   app: App;

@@ -3,6 +3,7 @@ import { StartError } from "./errors.ts";
 import type { Work } from "./pipeline/work.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { type Snapshot, ThreadMetrics } from "./thread-metrics.ts";
+import { configOfWorker } from "./worker-share.ts";
 
 /** What the main thread tells a worker. */
 export type ToWorker =
@@ -125,7 +126,7 @@ function startThread(
     };
     spawned.onerror = ({ message }) => end(message);
     spawned.addEventListener("close", () => end("it ended by itself"));
-    spawned.postMessage({ does: "start", config, dev } satisfies ToWorker);
+    spawned.postMessage({ does: "start", config: configOfWorker(config, index), dev } satisfies ToWorker);
     return spawned;
   }
 
