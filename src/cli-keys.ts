@@ -7,7 +7,7 @@ import { StartError } from "./errors.ts";
 import { keyInput } from "./http/schemas.ts";
 import { viewOfKey } from "./http/views.ts";
 import { inspectData, withDatabase } from "./parts.ts";
-import { createKey, defaultProject, forgetKey, keyTtlSeconds, type NewKey } from "./pipeline/keys.ts";
+import { createKey, defaultProject, forgetKey, type NewKey } from "./pipeline/keys.ts";
 import { iso } from "./pipeline/time.ts";
 import { lookAtPostgres } from "./probes.ts";
 import { addressIn } from "./server-address.ts";
@@ -93,20 +93,20 @@ async function list({ project }: InProject): Promise<void> {
 }
 
 async function revoke(id: string, { project }: InProject): Promise<void> {
-  const { adminsLeft, forgotten } = await withDatabase(
-    await existingConfig(),
-    async ({ db, clock, cache }) => {
-      const [revoked] = await revokeKey(db.orm, { project, id, now: iso(clock.now()) });
-      if (revoked === undefined) throw new StartError(`No key ${id} belongs to project "${project}".`);
-      const shared = await cache();
-      await forgetKey({ cache: shared }, revoked.hash);
-      const [left] = await countAdminKeys(db.orm, { project, except: id });
-      return { adminsLeft: left?.count ?? 0, forgotten: shared.available() };
-    },
-  );
+  const config = await existingConfig();
+  const { adminsLeft, forgotten } = await withDatabase(config, async ({ db, clock, cache }) => {
+    const [revoked] = await revokeKey(db.orm, { project, id, now: iso(clock.now()) });
+    if (revoked === undefined) throw new StartError(`No key ${id} belongs to project "${project}".`);
+    const shared = await cache();
+    await forgetKey({ cache: shared }, revoked.hash);
+    const [left] = await countAdminKeys(db.orm, { project, except: id });
+    return { adminsLeft: left?.count ?? 0, forgotten: shared.available() };
+  });
   console.log(`Revoked ${id}.`);
   if (!forgotten) {
-    console.error(`Redis does not answer: a service may take the key for ${keyTtlSeconds} s more.`);
+    console.error(
+      `Redis does not answer: a service may take the key for ${config.cacheTtlSeconds} s more. Repeat this once Redis answers.`,
+    );
   }
   if (adminsLeft === 0)
     console.error(`Project "${project}" has no admin key now. Make one with keys create.`);

@@ -4,12 +4,12 @@ import { findKey, hashOf } from "../pipeline/keys.ts";
 import type { Caller, Scope } from "./operation.ts";
 
 /** Who calls, if their key may do this. */
-export async function authorise(app: App, request: Request, scope: Scope): Promise<Caller> {
+export async function authorise({ db, cache, config }: App, request: Request, scope: Scope): Promise<Caller> {
   const secret = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
   if (secret === undefined) {
     throw unauthenticated("key_missing", 'Send your API key in the header "Authorization: Bearer <key>".');
   }
-  const key = await findKey(app, hashOf(secret));
+  const key = await findKey({ db, cache, cacheTtlSeconds: config.cacheTtlSeconds }, hashOf(secret));
   if (key === null)
     throw unauthenticated("key_unknown", "Check that the whole key was copied, and for this service.");
   if (key.revoked)

@@ -27,22 +27,24 @@ export const hashOf = (secret: string): string => createHash("sha256").update(se
 
 const hintOf = (secret: string) => secret.slice(-4);
 
-/** How long a key is remembered, in seconds. One that is revoked is forgotten at once, in every process. */
-export const keyTtlSeconds = 60;
-
 const cacheKeyOf = (hash: string) => `key:${hash}`;
 
-/** How a key is cached: it, or null where there is none. */
-export const keyEntry = (db: Database, hash: string) => ({
+interface KeyNeeds {
+  db: Database;
+  cacheTtlSeconds: number;
+}
+
+/** How a key is cached: it, or null where there is none. One that is revoked is forgotten at once, in every process. */
+export const keyEntry = ({ db, cacheTtlSeconds }: KeyNeeds, hash: string) => ({
   key: cacheKeyOf(hash),
-  ttlSeconds: keyTtlSeconds,
+  ttlSeconds: cacheTtlSeconds,
   fetch: async (): Promise<KeyRow | null> => (await findKeyByHash(db.orm, { hash }))[0] ?? null,
 });
 
 /** The key of this hash; null where there is none. */
-export function findKey({ cache, db }: { cache: Cache; db: Database }, hash: string): Promise<KeyRow | null> {
-  const { key, fetch, ttlSeconds } = keyEntry(db, hash);
-  return cache.getOrSet(key, fetch, ttlSeconds);
+export function findKey(needs: KeyNeeds & { cache: Cache }, hash: string): Promise<KeyRow | null> {
+  const { key, fetch, ttlSeconds } = keyEntry(needs, hash);
+  return needs.cache.getOrSet(key, fetch, ttlSeconds);
 }
 
 export const forgetKey = ({ cache }: { cache: Cache }, hash: string): Promise<void> =>

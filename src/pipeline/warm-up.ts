@@ -12,13 +12,14 @@ const notificationsMax = 1000;
 export async function warmUp(needs: {
   db: Database;
   cache: Cache;
+  cacheTtlSeconds: number;
   cachePreferencesTtlSeconds: number;
 }): Promise<void> {
   const { db, cache } = needs;
   const keys = await usableKeys(db.orm, { limit: keysMax });
   const users = await recentUsers(db.orm, { limit: notificationsMax });
   await cache.prefetch([
-    ...keys.map(({ hash }) => keyEntry(db, hash)),
+    ...keys.map(({ hash }) => keyEntry(needs, hash)),
     ...users.map(({ project_id, user_id }) =>
       profileEntry(needs, { projectId: project_id, userId: user_id }),
     ),
