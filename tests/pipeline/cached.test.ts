@@ -1,4 +1,4 @@
-/** What is kept in the cache that processes share: for how long. */
+/** What is kept in the cache that processes share: for how long, and what a start puts there. */
 import { expect, test } from "bun:test";
 import { Redis } from "ioredis";
 import { eventually } from "../eventually.ts";
@@ -32,6 +32,22 @@ test("a key, a closed notification and a profile are kept as long as the setting
   }
 });
 
+test("a start fetches keys and recent users ahead, before anybody asks for them", async () => {
+  await using world = await createWorld({ stack });
+  await using redis = openRedis(world);
+  const id = await world.client.send(hello);
+  await world.delivery(id, "inbox", "sent");
+  await redis.forget();
+  expect([...(await redis.lives()).keys()]).toEqual([]);
+
+  await world.restart();
+
+  await eventually(async () => {
+    const found = await redis.lives();
+    return found.has("key") && found.has("user");
+  });
+});
+
 /** What the world keeps in Redis: values alone, not locks, leases and limits. */
 function openRedis({ app: { config } }: World) {
   const redis = new Redis(config.redisUrl ?? "");
@@ -49,6 +65,9 @@ function openRedis({ app: { config } }: World) {
         ],
       );
       return new Map(await Promise.all(found));
+    },
+    async forget(): Promise<void> {
+      await redis.unlink(await names());
     },
     [Symbol.asyncDispose]: async () => redis.disconnect(),
   };
