@@ -76,8 +76,21 @@ describe.each(places)("two processes on $name (Redis: $redis)", ({ name, redis }
   });
 });
 
+test("two processes that share a Redis count a key's requests against one limit", async () => {
+  const limit = 6;
+  await using two = await startTwo("PostgreSQL, Redis and Kafka", true, {
+    RATE_LIMIT_PER_MINUTE: String(limit),
+  });
+  const { here, there } = two;
+  const list = async (nth: number) =>
+    (await (nth % 2 === 0 ? here : there).call("GET", "/v1/notifications")).status;
+
+  for (let nth = 0; nth < limit; nth += 1) expect(await list(nth)).toBe(200);
+  expect([await list(0), await list(1)]).toEqual([429, 429]);
+});
+
 /** Two processes with the same settings, and their callers. */
-async function startTwo(name: StackName, redis: boolean) {
+async function startTwo(name: StackName, redis: boolean, settings: Record<string, string> = {}) {
   const parts = new AsyncDisposableStack();
   const folder = parts.use(tempFolder());
   const stack = parts.use(await openStack(name));
@@ -89,6 +102,7 @@ async function startTwo(name: StackName, redis: boolean) {
     ...receivers.env,
     ADMIN_KEY: key,
     RATE_LIMIT_PER_MINUTE: "0",
+    ...settings,
   };
   const start = async () => {
     const service = parts.use(startService({ cwd: folder.path, env }));
