@@ -15,12 +15,7 @@ import {
   startedIn,
 } from "./services/services.ts";
 import { tempFolder } from "./temp-folder.ts";
-
-interface Tally {
-  passed: number;
-  failed: number;
-  skipped: number;
-}
+import { conclude, judge, type Tally } from "./verdict.ts";
 
 interface Check {
   name: string;
@@ -52,11 +47,9 @@ async function main(selection: string[]): Promise<void> {
   await using services = await bringingUp;
   tallies.push(services.tally, await runTests(selection, services.environment));
 
-  const { passed, failed, skipped } = tallies.reduce(sum);
-  const skippedInCi = Boolean(process.env.CI) && skipped > 0;
-  if (skippedInCi) console.log("FAIL nothing may be skipped where CI is set");
-  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
-  process.exitCode = failed > 0 || skippedInCi ? 1 : 0;
+  const { lines, exitCode } = conclude(tallies, { ci: Boolean(process.env.CI) });
+  for (const line of lines) console.log(line);
+  process.exitCode = exitCode;
 }
 
 async function runCheck({ name, command }: Check): Promise<Tally> {
@@ -127,46 +120,8 @@ async function runTests(selection: string[], environment: Record<string, string>
   return tally;
 }
 
-/**
- * What bun's report and its exit code say together. Bun 1.4.4 writes no report when it is killed, when a test
- * ends the process (even with 0) and when no test ran; a file that throws on import is not in the report.
- *
- * @param files the test files that must have left something in the report
- */
-export function judge(xml: string, exitCode: number, files: string[]): { tally: Tally; faults: string[] } {
-  const counts = countsOf(xml);
-  if (!counts) {
-    const fault = `bun test ended with ${exitCode} and left no report of any test`;
-    return { tally: { passed: 0, failed: 1, skipped: 0 }, faults: [fault] };
-  }
-
-  const reported = new Set([...xml.matchAll(/<testsuite\s[^>]*?\bfile="([^"]*)"/g)].map(([, file]) => file));
-  const faults = files.filter((file) => !reported.has(file)).map((file) => `${file} ran no test`);
-  if (exitCode !== 0 && counts.failures + faults.length === 0) {
-    faults.push(`bun test ended with ${exitCode} although no test failed`);
-  }
-  const { tests, failures, skipped } = counts;
-  const tally = { passed: tests - failures - skipped, failed: failures + faults.length, skipped };
-  return { tally, faults };
-}
-
-/** The counts on the report's root; undefined for a report that is cut off, is none, or counts no test. */
-function countsOf(xml: string): { tests: number; failures: number; skipped: number } | undefined {
-  const [, attributes = ""] = /<testsuites((?:\s+[\w-]+="[^"]*")*)\s*>/.exec(xml) ?? [];
-  const count = (name: string) => Number(new RegExp(`\\s${name}="(\\d+)"`).exec(attributes)?.[1]);
-  const [tests, failures, skipped] = [count("tests"), count("failures"), count("skipped")];
-
-  const complete = xml.trimEnd().endsWith("</testsuites>");
-  const sound = tests > 0 && failures >= 0 && skipped >= 0 && tests >= failures + skipped;
-  return complete && sound ? { tests, failures, skipped } : undefined;
-}
-
 async function testFiles(): Promise<string[]> {
   return (await Array.fromAsync(new Bun.Glob("tests/**/*.test.ts").scan(root))).sort();
-}
-
-function sum(a: Tally, b: Tally): Tally {
-  return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped };
 }
 
 function report(name: string, ok: boolean, started: number): void {

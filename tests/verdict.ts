@@ -1,0 +1,56 @@
+/** What a run of the tests comes to: from bun's report and its exit code to the last line. */
+
+export interface Tally {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** The last lines and the exit code. In CI what is skipped has failed: there, all of it can be had. */
+export function conclude(tallies: Tally[], { ci }: { ci: boolean }): { lines: string[]; exitCode: number } {
+  const { passed, failed, skipped } = tallies.reduce(sum);
+  if (!ci || skipped === 0) {
+    const last = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
+    return { lines: [last], exitCode: failed > 0 ? 1 : 0 };
+  }
+  const why = `FAIL ${skipped} skipped, and nothing may be skipped where CI is set`;
+  return { lines: [why, `${passed} passed, ${failed + skipped} failed`], exitCode: 1 };
+}
+
+function sum(a: Tally, b: Tally): Tally {
+  return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped };
+}
+
+/**
+ * What bun's report and its exit code say together. Bun 1.4.4 writes no report when it is killed, when a test
+ * ends the process (even with 0) and when no test ran; a file that throws on import is not in the report.
+ *
+ * @param files the test files that must have left something in the report
+ */
+export function judge(xml: string, exitCode: number, files: string[]): { tally: Tally; faults: string[] } {
+  const counts = countsOf(xml);
+  if (!counts) {
+    const fault = `bun test ended with ${exitCode} and left no report of any test`;
+    return { tally: { passed: 0, failed: 1, skipped: 0 }, faults: [fault] };
+  }
+
+  const reported = new Set([...xml.matchAll(/<testsuite\s[^>]*?\bfile="([^"]*)"/g)].map(([, file]) => file));
+  const faults = files.filter((file) => !reported.has(file)).map((file) => `${file} ran no test`);
+  if (exitCode !== 0 && counts.failures + faults.length === 0) {
+    faults.push(`bun test ended with ${exitCode} although no test failed`);
+  }
+  const { tests, failures, skipped } = counts;
+  const tally = { passed: tests - failures - skipped, failed: failures + faults.length, skipped };
+  return { tally, faults };
+}
+
+/** The counts on the report's root; undefined for a report that is cut off, is none, or counts no test. */
+function countsOf(xml: string): { tests: number; failures: number; skipped: number } | undefined {
+  const [, attributes = ""] = /<testsuites((?:\s+[\w-]+="[^"]*")*)\s*>/.exec(xml) ?? [];
+  const count = (name: string) => Number(new RegExp(`\\s${name}="(\\d+)"`).exec(attributes)?.[1]);
+  const [tests, failures, skipped] = [count("tests"), count("failures"), count("skipped")];
+
+  const complete = xml.trimEnd().endsWith("</testsuites>");
+  const sound = tests > 0 && failures >= 0 && skipped >= 0 && tests >= failures + skipped;
+  return complete && sound ? { tests, failures, skipped } : undefined;
+}
