@@ -1,21 +1,25 @@
 /**
  * The one command that checks everything: `bun run test`. With arguments (`bun run test tests/channels`) it
  * runs only the tests that they select. The real servers that tests run on are brought up first, and down again
- * unless they ran already. Its last line on stdout is `N passed, N failed`.
+ * unless they ran already; files that need one that cannot be had are skipped, which fails where CI is set. Its
+ * last line on stdout is `N passed, N failed`.
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { type Need, needsOf, unableOf } from "./needs.ts";
 import { onceGone } from "./process.ts";
+import { type ServerName, serverNames } from "./services/recipe.ts";
 import {
   environmentOf,
   isLacking,
+  ownLacking,
   reasonOf,
   servicesDown,
   servicesUp,
   startedIn,
 } from "./services/services.ts";
 import { tempFolder } from "./temp-folder.ts";
-import { conclude, judge, type Tally } from "./verdict.ts";
+import { conclude, judge, sum, type Tally } from "./verdict.ts";
 
 interface Check {
   name: string;
@@ -39,13 +43,14 @@ const checks: Check[] = [
 
 async function main(selection: string[]): Promise<void> {
   const tallies: Tally[] = [];
-  const bringingUp = bringUp(); // While the checks run: most of it is waiting.
+  const files = await filesOf(selection);
+  const bringingUp = bringUp(files); // While the checks run: most of it is waiting.
   if (selection.length === 0) {
     await rm(binary, { force: true }); // The tests of the binary must not pass on an older one.
     for (const check of checks) tallies.push(await runCheck(check));
   }
   await using services = await bringingUp;
-  tallies.push(services.tally, await runTests(selection, services.environment));
+  tallies.push(services.tally, await runTests(selection, files, services));
 
   const { lines, exitCode } = conclude(tallies, { ci: Boolean(process.env.CI) });
   for (const line of lines) console.log(line);
@@ -74,9 +79,11 @@ async function runCheck({ name, command }: Check): Promise<Tally> {
 interface BroughtUp extends AsyncDisposable {
   tally: Tally;
   environment: Record<string, string>;
+  /** What is not, and why. */
+  lacking: ReadonlyMap<Need, string>;
 }
 
-async function bringUp(): Promise<BroughtUp> {
+async function bringUp(files: string[]): Promise<BroughtUp> {
   const started = performance.now();
   const services = await servicesUp();
   const lacking = Object.entries(services).filter(([, service]) => isLacking(service));
@@ -91,6 +98,7 @@ async function bringUp(): Promise<BroughtUp> {
   return {
     tally: { passed: failed === 0 ? 1 : 0, failed, skipped: lacking.length - failed },
     environment: environmentOf(services),
+    lacking: new Map([...reasonsOf(services), ...reasonsOf(await ownLacking(await ownNames(files)), "own ")]),
     async [Symbol.asyncDispose]() {
       await servicesDown(names);
       ending?.cancel();
@@ -98,11 +106,37 @@ async function bringUp(): Promise<BroughtUp> {
   };
 }
 
-async function runTests(selection: string[], environment: Record<string, string>): Promise<Tally> {
+/** The servers that these files have for themselves. They run natively, whatever the shared ones run in. */
+async function ownNames(files: string[]): Promise<ServerName[]> {
+  const needs = await Promise.all(files.map(needsOf));
+  return serverNames.filter((name) => needs.some((needed) => needed.has(`own ${name}`)));
+}
+
+function reasonsOf(services: Record<string, object>, whose: "" | "own " = ""): [Need, string][] {
+  return Object.entries(services).flatMap(([name, service]): [Need, string][] =>
+    isLacking(service) ? [[`${whose}${name}` as Need, `${whose}${name} ${reasonOf(service)}`]] : [],
+  );
+}
+
+async function runTests(
+  selection: string[],
+  files: string[],
+  { environment, lacking }: BroughtUp,
+): Promise<Tally> {
+  const started = performance.now();
+  const unable = await unableOf(files, lacking);
+  for (const { file, why } of unable) console.log(`skip ${file}: ${why}`);
+  const skipped: Tally = { passed: 0, failed: 0, skipped: unable.length };
+  if (files.length > 0 && unable.length === files.length) return skipped;
+
   await using folder = tempFolder();
   const outfile = join(folder.path, "junit.xml");
-  const started = performance.now();
-  const options = [`--timeout=${testTimeoutMs}`, "--reporter=junit", `--reporter-outfile=${outfile}`];
+  const options = [
+    `--timeout=${testTimeoutMs}`,
+    "--reporter=junit",
+    `--reporter-outfile=${outfile}`,
+    ...unable.map(({ file }) => `--path-ignore-patterns=${file}`),
+  ];
   const child = Bun.spawn([bun, "test", ...options, ...selection], {
     cwd: root,
     env: { ...process.env, ...environment },
@@ -113,15 +147,19 @@ async function runTests(selection: string[], environment: Record<string, string>
   const code = await child.exited;
 
   const xml = Bun.file(outfile);
-  const files = selection.length === 0 ? await testFiles() : [];
-  const { tally, faults } = judge((await xml.exists()) ? await xml.text() : "", code, files);
+  const expected =
+    selection.length > 0 ? [] : files.filter((file) => !unable.some((one) => one.file === file));
+  const { tally, faults } = judge((await xml.exists()) ? await xml.text() : "", code, expected);
   report("tests", tally.failed === 0, started);
   for (const fault of faults) console.log(`  ${fault}`);
-  return tally;
+  return sum(tally, skipped);
 }
 
-async function testFiles(): Promise<string[]> {
-  return (await Array.fromAsync(new Bun.Glob("tests/**/*.test.ts").scan(root))).sort();
+/** The test files that a selection means as bun reads it: those with one of its words in their path. */
+async function filesOf(selection: string[]): Promise<string[]> {
+  const all = (await Array.fromAsync(new Bun.Glob("tests/**/*.test.ts").scan(root))).sort();
+  const words = selection.map((word) => word.replace(/^\.\//, ""));
+  return words.length === 0 ? all : all.filter((file) => words.some((word) => file.includes(word)));
 }
 
 function report(name: string, ok: boolean, started: number): void {

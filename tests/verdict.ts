@@ -17,7 +17,7 @@ export function conclude(tallies: Tally[], { ci }: { ci: boolean }): { lines: st
   return { lines: [why, `${passed} passed, ${failed + skipped} failed`], exitCode: 1 };
 }
 
-function sum(a: Tally, b: Tally): Tally {
+export function sum(a: Tally, b: Tally): Tally {
   return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped };
 }
 

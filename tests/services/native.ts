@@ -15,6 +15,17 @@ import type { Server } from "./services.ts";
 
 const recipes: Record<ServerName, () => Promise<Recipe>> = { postgres, redis, kafka, mongodb };
 
+/**
+ * How it is run here, its program fetched where that is needed.
+ *
+ * @param elsewhere how to have it where it cannot run natively
+ * @throws Missing
+ */
+export async function recipeOf(name: ServerName, elsewhere: string): Promise<Recipe> {
+  if (process.platform !== "linux") throw new Missing(`${name} runs natively on Linux alone`, elsewhere);
+  return recipes[name]();
+}
+
 /** What `.services/<name>.json` holds. After its end the ports stay, so that its address is the same next time. */
 interface ServerRecord {
   ports: number[];
@@ -28,8 +39,7 @@ interface ServerRecord {
  * @throws Missing where it cannot be had, Error where it does not start or does not answer
  */
 export async function upNative(name: ServerName, folder: string): Promise<Server> {
-  if (process.platform !== "linux") throw new Missing(`${name} runs on Linux here`, "start Docker");
-  const recipe = await recipes[name]();
+  const recipe = await recipeOf(name, "start Docker");
   const record = await readRecord(name, folder);
   const running = record?.process && isAlive(record.process);
   const ports = running || record?.ports.every(isFree) ? record.ports : freePorts(recipe.portCount);

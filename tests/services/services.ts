@@ -6,7 +6,7 @@ import { eventually } from "../eventually.ts";
 import { programPath } from "./debian.ts";
 import { dockerAnswers, downDocker, statusDocker, upDocker } from "./docker.ts";
 import { Missing } from "./missing.ts";
-import { downNative, statusNative, upNative } from "./native.ts";
+import { downNative, recipeOf, statusNative, upNative } from "./native.ts";
 import { protocols } from "./protocols.ts";
 import { type ServerName, serverNames } from "./recipe.ts";
 
@@ -44,6 +44,14 @@ export async function servicesDown(names: readonly ServerName[] = serverNames): 
   using _ = await lock();
   await Promise.all(names.map((name) => downNative(name, folder)));
   if (await usesDocker()) await downDocker(names, folder);
+}
+
+/** Of these, those that a test cannot start for itself: that one runs natively, whatever the shared one runs in. */
+export async function ownLacking(names: readonly ServerName[]): Promise<Record<string, Lacking>> {
+  const found = await all(names, (name) => recipeOf(name, "run these tests on Linux"));
+  return Object.fromEntries(
+    Object.entries(found).flatMap(([name, own]) => (isLacking(own) ? [[name, own]] : [])),
+  );
 }
 
 /** What runs, where and since which process: lines for people. */
