@@ -7,7 +7,7 @@ import { StartError } from "./errors.ts";
 import { keyInput } from "./http/schemas.ts";
 import { viewOfKey } from "./http/views.ts";
 import { inspectData, withDatabase } from "./parts.ts";
-import { createKey, defaultProject, forgetKey, type NewKey } from "./pipeline/keys.ts";
+import { createKey, defaultProject, forgetKey, keyTtlSeconds, type NewKey } from "./pipeline/keys.ts";
 import { iso } from "./pipeline/time.ts";
 import { lookAtPostgres } from "./probes.ts";
 import { addressIn } from "./server-address.ts";
@@ -105,7 +105,7 @@ async function revoke(id: string, { project }: InProject): Promise<void> {
   console.log(`Revoked ${id}.`);
   if (!forgotten) {
     console.error(
-      `Redis does not answer: a service may take the key for ${config.cacheTtlSeconds} s more. Repeat this once Redis answers.`,
+      `Redis does not answer: a service may take the key for ${keyTtlSeconds(config)} s more. Repeat this once Redis answers.`,
     );
   }
   if (adminsLeft === 0)

@@ -53,7 +53,7 @@ export const cacheSettings = {
     name: "CACHE_TTL_SECONDS",
     default: "3600",
     unit: "s",
-    sentence: "How long what has no setting of its own (an API key) is cached; each time ±10 %.",
+    sentence: "How long what has no setting of its own is cached, an API key at most 60 s; each time ±10 %.",
     schema: integer(1, 604_800),
   }),
   cacheNotificationTtlSeconds: setting({

@@ -27,6 +27,13 @@ export const hashOf = (secret: string): string => createHash("sha256").update(se
 
 const hintOf = (secret: string) => secret.slice(-4);
 
+/** A key that was revoked outlives it no longer than this where the word of it was lost on its way to a process. */
+const keyTtlMaxSeconds = 60;
+
+/** How long a key is remembered, in seconds. */
+export const keyTtlSeconds = ({ cacheTtlSeconds }: Pick<KeyNeeds, "cacheTtlSeconds">) =>
+  Math.min(cacheTtlSeconds, keyTtlMaxSeconds);
+
 const cacheKeyOf = (hash: string) => `key:${hash}`;
 
 interface KeyNeeds {
@@ -35,10 +42,10 @@ interface KeyNeeds {
 }
 
 /** How a key is cached: it, or null where there is none. One that is revoked is forgotten at once, in every process. */
-export const keyEntry = ({ db, cacheTtlSeconds }: KeyNeeds, hash: string) => ({
+export const keyEntry = (needs: KeyNeeds, hash: string) => ({
   key: cacheKeyOf(hash),
-  ttlSeconds: cacheTtlSeconds,
-  fetch: async (): Promise<KeyRow | null> => (await findKeyByHash(db.orm, { hash }))[0] ?? null,
+  ttlSeconds: keyTtlSeconds(needs),
+  fetch: async (): Promise<KeyRow | null> => (await findKeyByHash(needs.db.orm, { hash }))[0] ?? null,
 });
 
 /** The key of this hash; null where there is none. */
