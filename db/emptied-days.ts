@@ -1,9 +1,7 @@
 import { type SQL, sql } from "drizzle-orm";
+import { unlessTaken, waitBriefly } from "./lock-wait.ts";
 import { partitionNames } from "./partitions.ts";
 import { type Drizzle, rowsOf } from "./statement.ts";
-
-/** For how long a day waits for its table's lock, with every query of that table queued behind it, in ms. */
-const lockTimeoutMs = 1000;
 
 /**
  * Drops the days before `before` (as their names have it, yyyymmdd) from which every row has left. Gives the
@@ -20,32 +18,20 @@ export async function dropEmptiedDays(db: Drizzle, before: string): Promise<stri
 }
 
 /** Whether it did. A day that is being read for long, or that another process is dropping, is left to the next call. */
-async function dropDay(db: Drizzle, names: string[]): Promise<boolean> {
-  try {
-    if (!(await isEmpty(db, names))) return false;
-    // What was deleted still fills pages: given back now, the second look, under the lock, takes no time. One that is
-    // being vacuumed is passed over: whoever waits for its lock holds up the giving back (5 s, vacuum's own patience).
-    for (const name of names) await db.execute(sql`vacuum (skip_locked) ${sql.raw(name)}`);
-    return await db.transaction((tx) => dropIfEmpty(tx, names));
-  } catch (error) {
-    if (isTaken(error)) return false;
-    throw error;
-  }
-}
+const dropDay = async (db: Drizzle, names: string[]): Promise<boolean> =>
+  (await unlessTaken(dropUnlessFilled(db, names))) ?? false;
 
-/** lock_not_available, undefined_table, deadlock_detected (PostgreSQL, appendix A). */
-const takenStates = new Set<unknown>(["55P03", "42P01", "40P01"]);
-
-function isTaken(error: unknown): boolean {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    if (takenStates.has((at as { code?: unknown }).code)) return true;
-  }
-  return false;
+async function dropUnlessFilled(db: Drizzle, names: string[]): Promise<boolean> {
+  if (!(await isEmpty(db, names))) return false;
+  // What was deleted still fills pages: given back now, the second look, under the lock, takes no time. One that is
+  // being vacuumed is passed over: whoever waits for its lock holds up the giving back (5 s, vacuum's own patience).
+  for (const name of names) await db.execute(sql`vacuum (skip_locked) ${sql.raw(name)}`);
+  return db.transaction((tx) => dropIfEmpty(tx, names));
 }
 
 async function dropIfEmpty(tx: Drizzle, names: string[]): Promise<boolean> {
   const tables = sql.raw(names.join(", "));
-  await tx.execute(sql`set local lock_timeout = ${sql.raw(String(lockTimeoutMs))}`);
+  await waitBriefly(tx);
   await tx.execute(sql`lock table ${tables} in access exclusive mode`);
   if (!(await isEmpty(tx, names))) return false;
   await tx.execute(sql`drop table ${tables}`);

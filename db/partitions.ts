@@ -1,5 +1,6 @@
 import { type SQL, sql } from "drizzle-orm";
 import { idFloor } from "./id.ts";
+import { unlessTaken, waitBriefly } from "./lock-wait.ts";
 import { type Drizzle, rowsOf } from "./statement.ts";
 
 /** The tables that grow, with how full their pages are made: what is left is for the updates of their rows. */
@@ -27,55 +28,63 @@ const daysAhead = 2;
 export const suffixOf = (dayStartMs: number) =>
   new Date(dayStartMs).toISOString().slice(0, 10).replaceAll("-", "");
 
-/** Makes the partitions of today and of the next days; existing ones stay. Gives how many it made. */
+/**
+ * Makes the partitions of today and of the next days; existing ones stay. Gives how many it made: those of a table that
+ * somebody reads for long are left to the next call, days before they are needed.
+ */
 export async function ensurePartitions(db: Drizzle, nowMs: number): Promise<number> {
   const existing = new Set((await partitionNames(db)).map(({ name }) => name));
   const today = Math.floor(nowMs / dayMs) * dayMs;
   let made = 0;
-  for (let start = today; start <= today + daysAhead * dayMs; start += dayMs) {
-    for (const partition of partitioned) {
+  for (const partition of partitioned) {
+    for (let start = today; start <= today + daysAhead * dayMs; start += dayMs) {
       if (existing.has(`${partition.table}_${suffixOf(start)}`)) continue;
-      await makePartition(db, partition, start);
-      made += 1;
+      const isMade = await unlessTaken(db.transaction((tx) => makePartition(tx, partition, start)));
+      if (isMade === null) break;
+      if (isMade) made += 1;
     }
   }
   return made;
 }
 
 /**
- * Rows of that day can lie in the default partition already, where a machine slept over the days that stood
- * ready, or its clock was set back. PostgreSQL then refuses the new partition until they have left.
+ * Whether it was not there yet. The day is made beside its table and attached when it is ready: reading and writing go on
+ * meanwhile, but for what the default partition is asked for.
+ *
+ * Rows of that day can lie in there already, where a machine slept over the days that stood ready, or its clock
+ * was set back. PostgreSQL refuses the day until they have left: so they go along, and none comes while it is locked.
  */
 async function makePartition(
-  db: Drizzle,
+  tx: Drizzle,
   { table, key, fillfactor }: (typeof partitioned)[number],
   startMs: number,
-): Promise<void> {
+): Promise<boolean> {
+  const name = `${table}_${suffixOf(startMs)}`;
   const [first, end] = [idFloor(startMs), idFloor(startMs + dayMs)];
-  const ofThatDay = sql.raw(`from ${table}_default where ${key} >= '${first}' and ${key} < '${end}'`);
-  const make = sql.raw(
-    `create table if not exists ${table}_${suffixOf(startMs)} partition of ${table}
-     for values from ('${first}') to ('${end}') with (fillfactor = ${fillfactor})`,
+  // One process at a time. Who waits here has no other lock, and holds nobody up.
+  await tx.execute(sql`select pg_advisory_xact_lock(hashtext('carillon.partitions'))`);
+  if ((await partitionNames(tx)).some((made) => made.name === name)) return false;
+  await tx.execute(
+    sql.raw(`create table ${name} (like ${table} including all) with (fillfactor = ${fillfactor})`),
   );
-  await db.transaction(async (tx) => {
-    // One process at a time: "if not exists" does not see what another is making at this moment.
-    await tx.execute(sql`select pg_advisory_xact_lock(hashtext('carillon.partitions'))`);
-    const [found] = rowsOf<{ strays: boolean }>(
-      await tx.execute(sql`select exists (select ${ofThatDay}) as strays`),
-    );
-    if (!found?.strays) return void (await tx.execute(make));
-    await tx.execute(sql`create temp table strays on commit drop as select * ${ofThatDay}`);
-    await tx.execute(sql`delete ${ofThatDay}`);
-    await tx.execute(make);
-    await tx.execute(sql`insert into ${sql.raw(table)} select * from strays`);
-  });
+  await waitBriefly(tx);
+  await tx.execute(sql.raw(`lock table ${table}_default in access exclusive mode`));
+  await tx.execute(
+    sql.raw(`
+      with strays as (delete from ${table}_default where ${key} >= '${first}' and ${key} < '${end}' returning *)
+      insert into ${name} select * from strays`),
+  );
+  await tx.execute(
+    sql.raw(`alter table ${table} attach partition ${name} for values from ('${first}') to ('${end}')`),
+  );
+  return true;
 }
 
 /**
  * Drops the days that are older than `retentionDays`, whole, unless something of that day is not old yet: a
  * notification scheduled for next year keeps its day until then, and for as long after. So does what was
  * never planned: no day is dropped that ends after `settledBefore`, the id below which nothing is pending.
- * Gives the names of what it dropped.
+ * Gives the names of what it dropped; what somebody reads for long is left to the next call.
  */
 export async function dropOldPartitions(
   db: Drizzle,
@@ -97,12 +106,15 @@ export async function dropOldPartitions(
           ) as kept`),
     );
     if (kept?.kept) continue;
-    await db.transaction(async (tx) => {
+    const drop = db.transaction(async (tx) => {
+      await waitBriefly(tx);
       await tx.execute(
         sql`delete from dead_letters where notification_id >= ${first}::uuid and notification_id < ${end}::uuid`,
       );
       await tx.execute(sql.raw(`drop table if exists ${name}`));
+      return name;
     });
+    if ((await unlessTaken(drop)) === null) break;
     dropped.push(name);
   }
   return dropped;
