@@ -13,6 +13,8 @@ import { notificationView, viewOfNotification } from "./views.ts";
 const batchRows = 200;
 /** Exports at the same time, a process: each holds a connection to the database until its reader is done. */
 const exportsMax = 4;
+/** How long an export may take: while its transaction is open, no day is dropped and no dead row reclaimed. */
+const exportMaxMs = 3_600_000;
 const running = new WeakMap<App, number>();
 const runningIn = (app: App) => running.get(app) ?? 0;
 
@@ -22,7 +24,7 @@ const download = operation({
   path: "/v1/notifications/export",
   tag: "Notifications",
   summary: "Export notifications, oldest first, one a line",
-  description: `All that the filters let through, as they were when the export began, each line a \`Notification\`. It is sent as fast as it is read. One that fails under way cuts the connection, which HTTP clients report as an error (curl: 18 or 56): what was read until then is not all there is. Up to ${exportsMax} run at the same time. What was archived is not exported.`,
+  description: `All that the filters let through, as they were when the export began, each line a \`Notification\`. It is sent as fast as it is read. One that fails under way cuts the connection, which HTTP clients report as an error (curl: 18 or 56): what was read until then is not all there is. So does one that is not read within an hour. Up to ${exportsMax} run at the same time. What was archived is not exported.`,
   scope: "read",
   query: z.strictObject({ ...notificationFilters, user_id: userId.optional() }),
   status: 200,
@@ -43,6 +45,7 @@ const download = operation({
       batchRows,
     );
     const body = ndjsonOf(viewsOf(rows), {
+      maxMs: exportMaxMs,
       onStart: () => running.set(app, runningIn(app) + 1),
       onEnd: () => running.set(app, runningIn(app) - 1),
       onError: (error) => app.telemetry.failed("http", error, { path: download.path }),
