@@ -23,10 +23,18 @@ export async function* cursorQuery<Row>(db: Drizzle, query: SQL, batchRows: numb
  * The same within a transaction, whose end closes the cursor: nothing is stored, and the first rows come at once.
  * A million rows of 100 bytes on PostgreSQL 15: 0.55 s, the first after 42 ms, in 45 MB; held beyond the transaction
  * 0.64 s, 165 ms, 47 MB; by postgres.js's own cursor, which knows neither transaction nor pool, 0.43 s, 46 ms, 40 MB.
+ *
+ * @param onDeclared called when the server has answered, before it has looked for the first row
  */
-export async function* cursorRows<Row>(tx: Drizzle, query: SQL, batchRows: number): AsyncGenerator<Row[]> {
+export async function* cursorRows<Row>(
+  tx: Drizzle,
+  query: SQL,
+  batchRows: number,
+  onDeclared: () => void,
+): AsyncGenerator<Row[]> {
   const name = sql.raw("carillon_cursor");
   await tx.execute(sql`declare ${name} no scroll cursor for ${query}`);
+  onDeclared();
   yield* fetchAll<Row>(tx, name, batchRows);
 }
 

@@ -31,7 +31,10 @@ export interface Database {
    * for that (serialization failure, deadlock), so it must do nothing that a rollback does not take back.
    */
   transaction<T>(work: (tx: Drizzle) => Promise<T>): Promise<T>;
-  /** The rows of a query, `batchRows` at a time, in the memory of one batch. Holds up no other statement. */
+  /**
+   * The rows of a query, `batchRows` at a time, in the memory of one batch. Holds up no other statement. Read where `replica`
+   * reads, and whole from one server: one that is lost under way throws.
+   */
   cursorQuery<Row>(query: SQL, batchRows: number): AsyncIterable<Row[]>;
   /** Reclaims dead rows and refreshes the planner's statistics where the server does not do so by itself. */
   maintain(): Promise<void>;

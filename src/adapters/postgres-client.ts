@@ -1,3 +1,6 @@
+import { drizzle } from "drizzle-orm/postgres-js";
+import type { Sql } from "postgres";
+import type { Drizzle } from "../../db/statement.ts";
 import type { Connection, Rows, RunOptions } from "./postgres-connection.ts";
 import type { Pool } from "./postgres-pool.ts";
 
@@ -17,6 +20,10 @@ export interface DrizzleClient {
 export interface TransactionClient extends Omit<DrizzleClient, "begin"> {
   savepoint<T>(work: (tx: TransactionClient) => Promise<T>): Promise<T>;
 }
+
+/** Drizzle takes what it uses of postgres.js's client for all of it. */
+export const ormOf = (client: DrizzleClient | TransactionClient): Drizzle =>
+  drizzle({ client: client as unknown as Sql }) as unknown as Drizzle;
 
 /** Sends a statement of a text. */
 type Run = (text: string, params: unknown[], options: RunOptions) => Promise<Rows>;

@@ -1,6 +1,13 @@
 import { failureOf } from "../../db/failure.ts";
-import { clientOf, type DrizzleClient } from "./postgres-client.ts";
+import { ConnectionError } from "./postgres-connection.ts";
 import type { Pool } from "./postgres-pool.ts";
+
+interface ReplicaOptions {
+  /** How long the replica may take to answer before the primary is asked. */
+  answerMs: number;
+  /** For how long one that did not answer is left alone. */
+  aloneMs: number;
+}
 
 interface ReplicaEvents {
   /** A read went to the primary. */
@@ -9,29 +16,40 @@ interface ReplicaEvents {
   back(): void;
 }
 
+/** A piece of reading, on a pool. What takes its time calls `answers` once the server has shown that it is there. */
+type Ask<T> = (pool: Pool, answers: () => void) => Promise<T>;
+
+/** Runs a piece of reading where it should run. `discard` gets what was given too late. */
+export type Reads = <T>(ask: Ask<T>, discard?: (late: T) => unknown) => Promise<T>;
+
+export const readsOf =
+  (pool: Pool): Reads =>
+  (ask) =>
+    ask(pool, () => {});
+
 /**
  * Reads from the replica, and from the primary while the replica does not answer. Once it failed it is left
- * alone for `aloneMs` milliseconds; then one read tries it, and the others follow where that one succeeds.
+ * alone for a while; then one read tries it, and the others follow where that one succeeds.
  */
-export function replicaClient(
+export function readsOfReplica(
   replica: Pool,
   primary: Pool,
-  aloneMs: number,
+  { answerMs, aloneMs }: ReplicaOptions,
   events: ReplicaEvents,
-): DrizzleClient {
+): Reads {
   /** Until when it is left alone (`performance.now()`); null while it answers. */
   let aloneUntilMs: number | null = null;
   let probing = false;
 
-  return clientOf(primary, async (text, params, options) => {
+  return async (ask, discard = () => {}) => {
     const isProbe = aloneUntilMs !== null && !probing && performance.now() >= aloneUntilMs;
     if (aloneUntilMs === null || isProbe) {
       probing = isProbe || probing;
       try {
-        const rows = await replica.run(text, [...params], options);
+        const result = await inTime((answers) => ask(replica, answers), answerMs, discard);
         if (aloneUntilMs !== null) events.back();
         aloneUntilMs = null;
-        return rows;
+        return result;
       } catch (error) {
         // A standby cancels a read that is in the way of what it has to replay, too: that is a "conflict".
         const failure = failureOf(error);
@@ -45,6 +63,25 @@ export function replicaClient(
       }
     }
     events.passedOver();
-    return primary.run(text, params, options);
+    return ask(primary, () => {});
+  };
+}
+
+/** A server that hangs keeps its connections open: without a bound of our own, each read would wait for its time-out. */
+function inTime<T>(
+  ask: (answers: () => void) => Promise<T>,
+  answerMs: number,
+  discard: (late: T) => unknown,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      reject(new ConnectionError("CONNECTION_TIMEOUT", `the replica gave no answer for ${answerMs} ms`));
+    }, answerMs);
+    const answers = () => clearTimeout(timer);
+    ask(answers)
+      .finally(answers)
+      .then((result) => (late ? discard(result) : resolve(result)), reject);
   });
 }

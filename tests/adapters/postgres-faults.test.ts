@@ -8,7 +8,7 @@ import { ensurePartitions } from "../../db/partitions.ts";
 import { getUsers, replaceUsers } from "../../db/queries/users.ts";
 import { rowsOf } from "../../db/statement.ts";
 import type { Database } from "../../src/ports.ts";
-import { testDatabase } from "../databases.ts";
+import { onServer, testDatabase } from "../databases.ts";
 import { eventually } from "../eventually.ts";
 import { startPostgres } from "../services/own-server.ts";
 import { startPgBouncer } from "./pgbouncer.ts";
@@ -20,6 +20,20 @@ async function whoAnswers(db: Database["orm"]): Promise<string> {
   const [row] = rowsOf<{ name: string }>(await db.execute(sql`select current_database() as name`));
   return row?.name ?? "";
 }
+
+/** Two batches of a row each that say who gave them. */
+const names = (db: Database) =>
+  db.cursorQuery<{ name: string }>(sql`select current_database() as name from generate_series(1, 2)`, 1);
+
+const namesOf = async (db: Database) => (await Array.fromAsync(names(db))).flat().map(({ name }) => name);
+
+/** Transactions on a server that wait for their next statement. */
+const openTransactions = (url: string): Promise<number> =>
+  onServer(url, async (server) => {
+    const [row] =
+      await server`select count(*)::int as open from pg_stat_activity where state like 'idle in transaction%'`;
+    return row?.open ?? Number.NaN;
+  });
 
 async function whereNobodyIs(db: Database["orm"]): Promise<void> {
   await db.execute(sql`select 1 from nowhere`);
@@ -110,6 +124,55 @@ test("lists are read from the replica, and from the primary while it does not an
   const before = events.length;
   await expect(whereNobodyIs(db.replica)).rejects.toThrow();
   expect(events).toHaveLength(before);
+});
+
+test("a replica that hangs holds a list up for a moment, and the others not at all", async () => {
+  await using own = await testDatabase();
+  await using replica = await startPostgres();
+  await using opened = await openWatched(own.url, {
+    databaseReplicaUrl: replica.url,
+    replicaAnswerMs: 300,
+    replicaAloneMs: 300,
+  });
+  const { db, events } = opened;
+  expect(await whoAnswers(db.replica)).toBe("postgres");
+
+  replica.pause();
+  const startedMs = performance.now();
+  expect(await whoAnswers(db.replica)).toBe(nameIn(own.url));
+  // A statement may take 30 s before the server is taken for gone.
+  expect(performance.now() - startedMs).toBeLessThan(5000);
+  expect(await namesOf(db)).toEqual([nameIn(own.url), nameIn(own.url)]);
+  replica.resume();
+  await eventually(async () => (await whoAnswers(db.replica)) === "postgres");
+  expect(events.filter((event) => event.startsWith("replica "))).toEqual(["replica lost", "replica back"]);
+});
+
+test("exports are read from the replica, and from the primary where that does not begin", async () => {
+  await using own = await testDatabase();
+  await using replica = await startPostgres();
+  await using opened = await openWatched(own.url, {
+    databaseReplicaUrl: replica.url,
+    databaseConnectTimeoutMs: 500,
+    replicaAnswerMs: 300,
+    replicaAloneMs: 100,
+  });
+  const { db } = opened;
+  expect(await namesOf(db)).toEqual(["postgres", "postgres"]);
+
+  replica.pause();
+  expect(await namesOf(db)).toEqual([nameIn(own.url), nameIn(own.url)]);
+  replica.resume();
+  await eventually(async () => (await namesOf(db)).includes("postgres"));
+  // What was begun while it hung, and came too late, is ended there, too.
+  await eventually(async () => (await openTransactions(replica.url)) === 0);
+
+  // One that has begun is not begun anew elsewhere: its first rows are with the reader.
+  const rows = names(db)[Symbol.asyncIterator]();
+  expect((await rows.next()).value).toEqual([{ name: "postgres" }]);
+  await replica.kill();
+  await expect(rows.next()).rejects.toThrow();
+  expect(await namesOf(db)).toEqual([nameIn(own.url), nameIn(own.url)]);
 });
 
 test("a replica that never was does not keep the service from starting", async () => {
