@@ -4,6 +4,7 @@ import type { Config } from "./config.ts";
 import { externalChannels, openParts, type Parts, systemClock } from "./parts.ts";
 import { type Accept, createAccept } from "./pipeline/accept.ts";
 import { createArchiving } from "./pipeline/archiving.ts";
+import { expiredKeysTask } from "./pipeline/expired-keys.ts";
 import { housekeepingTask } from "./pipeline/housekeeping.ts";
 import { createLeadership } from "./pipeline/leadership.ts";
 import { createSweep } from "./pipeline/sweep.ts";
@@ -71,6 +72,7 @@ export async function createApp(
   const sweep = createSweep({ ...needs, intervalMs: config.sweepIntervalMs }, [
     pendingTask(needs, leadership),
     scheduledTask(needs),
+    expiredKeysTask(needs, leadership),
     housekeepingTask({ ...needs, archiving }, leadership, clock.now()),
   ]);
   await sweep.start();

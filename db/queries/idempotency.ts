@@ -45,10 +45,19 @@ export const findIdempotencyKey = statement<
     where project_id = ${p("projectId")} and key = ${p("key")} and created_at >= ${p("expiredBefore")}::timestamptz`,
 );
 
-export const dropExpiredIdempotencyKeys = statement<{ expiredBefore: string; limit: number }>(
-  "dropExpiredIdempotencyKeys",
+/** Up to `limit` of them; gives how many they were. One that is taken anew meanwhile is not expired any more, and stays. */
+export const deleteExpiredIdempotencyKeys = statement<
+  { expiredBefore: string; limit: number },
+  { count: number }
+>(
+  "deleteExpiredIdempotencyKeys",
   sql`
-    delete from idempotency_keys where ctid in (
-      select ctid from idempotency_keys where created_at < ${p("expiredBefore")}::timestamptz
-      limit ${p("limit")}::int)`,
+    with deleted as (
+      delete from idempotency_keys where ctid = any(array(
+        select ctid from idempotency_keys where created_at < ${p("expiredBefore")}::timestamptz
+        limit ${p("limit")}::int
+      )) and created_at < ${p("expiredBefore")}::timestamptz
+      returning 1
+    )
+    select count(*)::int as count from deleted`,
 );

@@ -1,14 +1,11 @@
 import { idFloor } from "../../db/id.ts";
 import { dropOldPartitions, ensurePartitions } from "../../db/partitions.ts";
 import { readSweepMark } from "../../db/queries/due.ts";
-import { dropExpiredIdempotencyKeys } from "../../db/queries/idempotency.ts";
 import type { Database } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
 import type { Archiving } from "./archiving.ts";
 import type { Leadership } from "./leadership.ts";
-import { idempotencyTtlMs } from "./store.ts";
 import type { SweepTask } from "./sweep.ts";
-import { iso } from "./time.ts";
 
 interface Needs {
   db: Database;
@@ -20,10 +17,8 @@ interface Needs {
 
 const housekeepingEveryMs = 60_000;
 const maintainEveryMs = 600_000;
-/** Rows that one statement deletes at most. */
-const deleteMax = 10_000;
 
-/** Makes the coming days' partitions, drops old days and what has expired, and keeps the database in shape. */
+/** Makes the coming days' partitions, drops old days, and keeps the database in shape. */
 export function housekeepingTask(needs: Needs, leadership: Leadership, startedMs: number): SweepTask {
   const { db, telemetry, archiving, retentionDays } = needs;
   let keptMs = 0;
@@ -34,10 +29,6 @@ export function housekeepingTask(needs: Needs, leadership: Leadership, startedMs
     if (nowMs - keptMs < housekeepingEveryMs || (await leadership.hold()) === null) return;
     keptMs = nowMs;
     await ensurePartitions(db.orm, nowMs);
-    await dropExpiredIdempotencyKeys(db.orm, {
-      expiredBefore: iso(nowMs - idempotencyTtlMs),
-      limit: deleteMax,
-    });
     archiving?.begin(nowMs);
     const settledBefore = (await readSweepMark(db.orm, {}))[0]?.notification_id ?? idFloor(0);
     const dropped = await dropOldPartitions(db.orm, { nowMs, retentionDays, settledBefore });
