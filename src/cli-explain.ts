@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { explainQuery, UnknownQueryError, WritingQueryError } from "../db/explain.ts";
 import { statementNames } from "../db/statement.ts";
+import { withDataAsItIs } from "./cli-data.ts";
 import { loadConfig } from "./config.ts";
 import { StartError } from "./errors.ts";
-import { withDatabase } from "./parts.ts";
 import { nearestName } from "./spelling.ts";
 
 const afterHelp = `
@@ -32,7 +32,7 @@ async function explain(query: string | undefined, { analyze = false }: { analyze
   }
   requireKnown(query);
   try {
-    const lines = await withDatabase(loadConfig(process.env), ({ db }) =>
+    const lines = await withDataAsItIs(loadConfig(process.env), ({ db }) =>
       explainQuery(db.orm, query, { analyze }),
     );
     for (const line of lines) console.log(line);

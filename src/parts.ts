@@ -45,11 +45,16 @@ export interface Parts {
   close(): Promise<void>;
 }
 
-interface PartsOptions {
+interface DataOptions {
   config: Config;
-  dev: boolean;
   clock: Clock;
   telemetry: Telemetry;
+  /** Whether the database is brought up to date; else it is opened as it is. */
+  migrates: boolean;
+}
+
+interface PartsOptions extends Omit<DataOptions, "migrates"> {
+  dev: boolean;
   /** A worker's: the main thread has brought the database up to date. */
   worker?: boolean;
 }
@@ -66,9 +71,9 @@ const cacheNames = ["user", "key", "notification", "rate"];
 
 /** Opens everything, and brings the database up to date. Throws a StartError that says what to do. */
 export async function openParts(options: PartsOptions): Promise<Parts> {
-  const { config, dev, clock, telemetry } = options;
-  const { db, release } = await openDatabase(options);
-  if (!options.worker) watchDatabaseServer(telemetry.registry, () => databaseFigures(db.orm));
+  const { config, dev, clock, telemetry, worker = false } = options;
+  const { db, release } = await openDatabase({ config, clock, telemetry, migrates: !worker });
+  if (!worker) watchDatabaseServer(telemetry.registry, () => databaseFigures(db.orm));
   const cache = await openCache(config, db, telemetry);
   const log = openEventLog(config, telemetry);
   const archiveTelemetry = createArchiveTelemetry(telemetry);
@@ -126,7 +131,7 @@ interface OpenDatabase {
   release: () => void;
 }
 
-async function openDatabase(options: PartsOptions): Promise<OpenDatabase> {
+async function openDatabase(options: DataOptions): Promise<OpenDatabase> {
   const { databaseUrl } = options.config;
   return databaseUrl === null ? openEmbedded(options) : openServer(databaseUrl, options);
 }
@@ -136,11 +141,11 @@ const databaseTelemetry = ({ databaseSlowQueryMs }: Config, { registry, log }: T
 
 async function openServer(
   databaseUrl: string,
-  { config, clock, telemetry, worker }: PartsOptions,
+  { config, clock, telemetry, migrates }: DataOptions,
 ): Promise<OpenDatabase> {
   const db = await openPostgresDatabase({ ...config, databaseUrl }, databaseTelemetry(config, telemetry));
   try {
-    const migrated = worker ? [] : await bringUpToDate(db, clock);
+    const migrated = migrates ? await bringUpToDate(db, clock) : [];
     return { db, migrated, release: () => {} };
   } catch (error) {
     await db.close();
@@ -153,11 +158,11 @@ async function openServer(
   }
 }
 
-async function openEmbedded({ config, clock, telemetry }: PartsOptions): Promise<OpenDatabase> {
+async function openEmbedded({ config, clock, telemetry, migrates }: DataOptions): Promise<OpenDatabase> {
   const folder = openDataFolder(config.dataDir);
   try {
     const db = await openPgliteDatabase(folder, databaseTelemetry(config, telemetry));
-    const migrated = await prepareFolder(db, folder, clock);
+    const migrated = migrates ? await prepareFolder(db, folder, clock) : [];
     return { db, migrated, release: folder.release };
   } catch (error) {
     folder.release();
@@ -186,9 +191,13 @@ export interface OpenData {
  * The data alone, for a command that needs no pipeline. Beside services on a server, but not beside one on a data
  * folder: then it throws a StartError.
  */
-export async function withDatabase<T>(config: Config, use: (open: OpenData) => Promise<T>): Promise<T> {
+export async function withDatabase<T>(
+  config: Config,
+  use: (open: OpenData) => Promise<T>,
+  { migrates = true } = {},
+): Promise<T> {
   const telemetry = createTelemetry({ level: config.logLevel });
-  const { db, migrated, release } = await openDatabase({ config, dev: false, clock: systemClock, telemetry });
+  const { db, migrated, release } = await openDatabase({ config, clock: systemClock, telemetry, migrates });
   let cache: Promise<Cache> | undefined;
   try {
     return await use({
