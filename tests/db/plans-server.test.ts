@@ -2,11 +2,12 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { sql } from "drizzle-orm";
 import { explainQuery } from "../../db/explain.ts";
-import { idFloor } from "../../db/id.ts";
+import { idFloor, newId } from "../../db/id.ts";
 import { migrate } from "../../db/migrate.ts";
-import { ensurePartitions } from "../../db/partitions.ts";
+import { ensurePartitions, suffixOf } from "../../db/partitions.ts";
 import "../../db/queries/claims.ts";
 import "../../db/queries/deliveries.ts";
+import { takeDueDeliveries } from "../../db/queries/due.ts";
 import { listNotifications } from "../../db/queries/notifications.ts";
 import "../../db/queries/outcomes.ts";
 import { rowsOf } from "../../db/statement.ts";
@@ -125,6 +126,47 @@ test.each([
 ])("the plan of %s does not compare each row of a batch with each other", async (name) => {
   expect((await explainQuery(db.orm, name)).join("\n")).not.toContain("Join Filter");
 });
+
+test("deliveries that are due are looked up on their own days alone", async () => {
+  const [middle] = rowsOf<{ id: string }>(
+    await db.orm.execute(sql`
+      select notification_id as id from deliveries where notification_id >= ${idFloor(todayMs + dayMs)}::uuid
+      order by notification_id limit 1`),
+  );
+  const id = middle?.id ?? "";
+  const at = new Date(todayMs).toISOString();
+  await db.orm.execute(
+    sql`insert into due values (${id}::uuid, 'webhook', 'normal', ${at}::timestamptz, false)`,
+  );
+  const before = await lookedUpDays();
+  for (let nth = 0; nth < 6; nth++) {
+    const taken = await takeDueDeliveries(db.orm, {
+      channel: "webhook",
+      priority: "normal",
+      provider: "webhook",
+      now: at,
+      leaseUntil: at, // So that the next run takes it again.
+      limit: 500,
+      attemptId: newId(todayMs),
+      answer: "the process stopped",
+    });
+    expect(taken).toEqual([{ notification_id: id }]);
+  }
+  const after = await lookedUpDays();
+  const more = [...after].filter(([day, scans]) => scans > (before.get(day) ?? 0)).map(([day]) => day);
+  expect(more).toEqual([suffixOf(todayMs + dayMs)]);
+});
+
+/** How often each day of the deliveries was looked into by an index. */
+async function lookedUpDays(): Promise<Map<string, number>> {
+  await db.orm.execute(sql`select pg_stat_force_next_flush()`);
+  const rows = rowsOf<{ day: string; scans: number }>(
+    await db.orm.execute(sql`
+      select right(relname, 8) as day, idx_scan::int as scans from pg_stat_user_tables
+      where relname ~ '^deliveries_'`),
+  );
+  return new Map(rows.map(({ day, scans }) => [day, scans]));
+}
 
 test("what no index answers is noticed by these very counts", async () => {
   const before = await readsOf(db);
