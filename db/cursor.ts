@@ -1,5 +1,13 @@
 import { type SQL, sql } from "drizzle-orm";
-import { type Drizzle, rowsOf } from "./statement.ts";
+import { called, type Drizzle, rowsOf } from "./statement.ts";
+
+/** What is to be read, and by which name metrics and logging call it. */
+export interface Reading {
+  query: SQL;
+  /** Rows at a time. */
+  batchRows: number;
+  name: string;
+}
 
 let opened = 0;
 
@@ -8,14 +16,19 @@ let opened = 0;
  * hold`), so that a slow reader keeps neither a transaction open nor the embedded database's one connection.
  * To be run on one connection.
  */
-export async function* cursorQuery<Row>(db: Drizzle, query: SQL, batchRows: number): AsyncGenerator<Row[]> {
+export async function* cursorQuery<Row>(
+  db: Drizzle,
+  { query, batchRows, name }: Reading,
+): AsyncGenerator<Row[]> {
   opened += 1;
-  const name = sql.raw(`carillon_cursor_${opened}`);
-  await db.execute(sql`declare ${name} no scroll cursor with hold for ${query}`);
+  const cursor = `carillon_cursor_${opened}`;
+  await db.execute(
+    sql`${sql.raw(`${called(name)}declare ${cursor}`)} no scroll cursor with hold for ${query}`,
+  );
   try {
-    yield* fetchAll<Row>(db, name, batchRows);
+    yield* fetchAll<Row>(db, `${called(name)}fetch forward ${batchRows} from ${cursor}`, batchRows);
   } finally {
-    await db.execute(sql`close ${name}`);
+    await db.execute(sql.raw(`close ${cursor}`));
   }
 }
 
@@ -28,19 +41,18 @@ export async function* cursorQuery<Row>(db: Drizzle, query: SQL, batchRows: numb
  */
 export async function* cursorRows<Row>(
   tx: Drizzle,
-  query: SQL,
-  batchRows: number,
+  { query, batchRows, name }: Reading,
   onDeclared: () => void,
 ): AsyncGenerator<Row[]> {
-  const name = sql.raw("carillon_cursor");
-  await tx.execute(sql`declare ${name} no scroll cursor for ${query}`);
+  const cursor = "carillon_cursor";
+  await tx.execute(sql`${sql.raw(`${called(name)}declare ${cursor}`)} no scroll cursor for ${query}`);
   onDeclared();
-  yield* fetchAll<Row>(tx, name, batchRows);
+  yield* fetchAll<Row>(tx, `${called(name)}fetch forward ${batchRows} from ${cursor}`, batchRows);
 }
 
-async function* fetchAll<Row>(db: Drizzle, name: SQL, batchRows: number): AsyncGenerator<Row[]> {
+async function* fetchAll<Row>(db: Drizzle, fetch: string, batchRows: number): AsyncGenerator<Row[]> {
   for (;;) {
-    const rows = rowsOf<Row>(await db.execute(sql`fetch forward ${sql.raw(String(batchRows))} from ${name}`));
+    const rows = rowsOf<Row>(await db.execute(sql.raw(fetch)));
     if (rows.length > 0) yield rows;
     if (rows.length < batchRows) return;
   }

@@ -15,7 +15,7 @@ const dialect = new PgDialect();
 /** Every named statement: its name → its text, rendered when it is asked for. */
 const statements = new Map<string, () => Query>();
 /** Of those that ran, or were asked for: a text's name. */
-const names = new Map<string, string>();
+const names = new Map([["commit", "commit"]]);
 
 /** The names of all queries there are, in the order of the alphabet. */
 export const statementNames = (): string[] => [...statements.keys()].sort();
@@ -23,8 +23,13 @@ export const statementNames = (): string[] => [...statements.keys()].sort();
 /** The text of a query with its parameters, placeholders among them; undefined where there is none of the name. */
 export const statementOf = (name: string): Query | undefined => statements.get(name)?.();
 
-/** What a text is called; undefined where it was put together for the occasion. */
-export const nameOfStatement = (text: string): string | undefined => names.get(text);
+/** Begins a statement that is put together for the occasion, and has a name nevertheless: one of ours. */
+export const called = (name: string) => `/* ${name} */ `;
+const calledPattern = /^\/\* (\w+) \*\/ /;
+
+/** What a text is called in metrics and logging. */
+export const nameOfStatement = (text: string): string =>
+  names.get(text) ?? calledPattern.exec(text)?.[1] ?? "unnamed";
 
 function register(name: string, render: () => Query): () => Query {
   if (statements.has(name)) throw new Error(`two queries are called ${name}`);

@@ -59,7 +59,7 @@ export async function openPgliteDatabase(
   const statements = withPreparedStatements(
     client,
     () => requireRoom(folder.databasePath),
-    (text, ms) => telemetry.queryFinished(nameOfStatement(text) ?? "unnamed", ms),
+    (text, ms) => telemetry.queryFinished(nameOfStatement(text), ms),
   );
   const orm = drizzle(statements as PGlite);
   return {
@@ -68,7 +68,8 @@ export async function openPgliteDatabase(
     exclusive: true,
     signals: { send: async () => {}, listen: () => {}, heard: () => true },
     transaction: (work) => transaction(orm, work, telemetry.conflictRetried),
-    cursorQuery: <Row>(query: SQL, batchRows: number) => collected(cursorQuery<Row>(orm, query, batchRows)),
+    cursorQuery: <Row>(query: SQL, batchRows: number, name = "unnamed") =>
+      collected(cursorQuery<Row>(orm, { query, batchRows, name })),
     maintain: () => vacuum(orm),
     boundRecovery: async () => {
       await checkpointBeyond(orm, walMaxBytes);

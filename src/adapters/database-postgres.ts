@@ -79,7 +79,7 @@ export async function openPostgresDatabase(
     exclusive: false,
     signals,
     transaction: (work) => transaction(orm, work, telemetry.conflictRetried),
-    cursorQuery: (query, batchRows) => cursorOn(reads, query, batchRows),
+    cursorQuery: (query, batchRows, name = "unnamed") => cursorOn(reads, { query, batchRows, name }),
     // Autovacuum and the checkpointer do so by themselves.
     maintain: async () => {},
     boundRecovery: async () => {},
@@ -113,7 +113,7 @@ function openPool(url: string, name: PoolName, options: PostgresOptions, telemet
       answerTimeoutMs: options.databaseStatementTimeoutMs + (options.answerSlackMs ?? answerSlackMs),
     },
     {
-      answered: (text, ms) => telemetry.queryFinished(nameOfStatement(text) ?? "unnamed", ms),
+      answered: (text, ms) => telemetry.queryFinished(nameOfStatement(text), ms),
       opened: () => telemetry.connectionOpened(name),
       closed: (why, uses) => telemetry.connectionClosed(name, why, uses),
     },

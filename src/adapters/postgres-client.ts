@@ -109,7 +109,10 @@ export async function beginOn(pool: Pool, begin = "begin"): Promise<OpenTransact
       return;
     }
     await begun;
-    const { command } = await connection.run("commit", [], simple);
+    const startedMs = performance.now();
+    const { command } = await connection
+      .run("commit", [], simple)
+      .finally(() => pool.answered("commit", performance.now() - startedMs));
     // A statement failed, and `work` went on as if it had not: the server takes all of it back.
     if (command !== "COMMIT") throw failure ?? new Error("the server rolled the transaction back");
   }

@@ -16,7 +16,7 @@ export interface PoolOptions {
 }
 
 export interface PoolEvents {
-  /** A statement was answered or refused, `ms` milliseconds after it was asked for. */
+  /** A statement was answered or refused, `ms` milliseconds after it was sent. */
   answered(text: string, ms: number): void;
   opened(): void;
   /** `uses` is what it had served by then. */
@@ -203,25 +203,26 @@ export function createPool(
   return {
     run(text, params, options) {
       return new Promise((resolve, reject) => {
-        const startedMs = performance.now();
-        const ended = (connection: Connection) => {
-          release(connection);
-          events.answered(text, performance.now() - startedMs);
-        };
-        const start = (connection: Connection) =>
+        const start = (connection: Connection) => {
+          const startedMs = performance.now();
+          const ended = () => {
+            release(connection);
+            events.answered(text, performance.now() - startedMs);
+          };
           connection.send(
             text,
             params,
             options,
             (rows) => {
-              ended(connection);
+              ended();
               resolve(rows);
             },
             (error) => {
-              ended(connection);
+              ended();
               reject(error);
             },
           );
+        };
         const free = idle.pop();
         if (free === undefined) wait(start, reject);
         else start(free);

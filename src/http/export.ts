@@ -43,6 +43,7 @@ const download = operation({
     const rows = app.db.cursorQuery<ExportRow>(
       exportNotifications(filterFrom(caller, query.user_id, query)),
       batchRows,
+      "exportNotifications",
     );
     const body = ndjsonOf(viewsOf(rows), {
       maxMs: exportMaxMs,
