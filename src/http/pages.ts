@@ -36,7 +36,7 @@ export function pagesOf(app: App, operations: Operation[], compression: Compress
 
   const pages: Page[] = [
     { path: "/", handle: (context) => context.redirect("/docs") },
-    { path: "/healthz", handle: (context) => context.json({ data: { status: "alive" } }) },
+    { path: "/healthz", handle: (context) => context.json({ data: { status: "alive" } }, 200, unkept) },
     { path: "/readyz", handle: (context) => readiness(app, context) },
     { path: "/metrics", handle: (context) => metrics(app, context, compression) },
     { path: "/openapi.json", handle: serve(JSON.stringify(description), typed("application/json"), short) },
@@ -48,6 +48,8 @@ export function pagesOf(app: App, operations: Operation[], compression: Compress
   return app.dev ? [...pages, { path: "/sandbox", handle: (context) => sandbox(app, context) }] : pages;
 }
 
+/** What is true now, and for no cache to repeat. */
+const unkept = { "cache-control": "no-store" };
 const typed = (type: string) => ({ "content-type": type });
 
 async function metrics(
@@ -58,7 +60,7 @@ async function metrics(
   const text = await telemetry.metrics(await work.metrics());
   const { body, headers } = await compression.encode(text, context.req.header("accept-encoding") ?? null);
   return new Response(body, {
-    headers: { ...headers, ...typed(telemetry.contentType), "cache-control": "no-store" },
+    headers: { ...headers, ...typed(telemetry.contentType), ...unkept },
   });
 }
 
@@ -66,13 +68,13 @@ async function metrics(
 async function readiness(app: App, context: Context<Env>): Promise<Response> {
   const missing = app.stopping ? "stopping" : (await databaseAnswers(app)) ? null : "database";
   if (missing !== null) {
-    return context.json({ data: { status: "not_ready", missing } }, 503, { "retry-after": "1" });
+    return context.json({ data: { status: "not_ready", missing } }, 503, { "retry-after": "1", ...unkept });
   }
   const degraded = [
     ...(app.cache.available() ? [] : ["cache"]),
     ...(app.log.fault() === null ? [] : ["event log"]),
   ];
-  return context.json({ data: { status: "ready", degraded } });
+  return context.json({ data: { status: "ready", degraded } }, 200, unkept);
 }
 
 async function databaseAnswers({ db }: App): Promise<boolean> {

@@ -25,6 +25,10 @@ describe("what does not change while the process runs", () => {
     },
   );
 
+  test.each(["/healthz", "/readyz", "/metrics"])("%s is asked anew each time", async (path) => {
+    expect((await get(path)).headers.get("cache-control")).toBe("no-store");
+  });
+
   test("what pages load has its content's hash in its address, and may be kept for ever", async () => {
     const page = await (await get("/docs")).text();
     const assets = [...page.matchAll(/(?:href|src)="(\/assets\/[^"]+)"/g)].map(([, path = ""]) => path);
