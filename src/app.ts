@@ -23,6 +23,8 @@ export interface App extends Omit<Parts, "close"> {
   config: Config;
   /** A channel without a provider keeps its messages in the sandbox instead of skipping them. */
   dev: boolean;
+  /** Requests are still taken, and whoever spreads them over processes is asked to send no more. */
+  leaving: boolean;
   /** No new request is taken any more. */
   stopping: boolean;
   clock: Clock;
@@ -85,6 +87,7 @@ export async function createApp(
     ...parts,
     config,
     dev,
+    leaving: false,
     stopping: false,
     clock,
     telemetry,

@@ -152,6 +152,14 @@ export const serviceSettings = {
     sentence: "How long SIGTERM waits for what is in flight before it cuts it off.",
     schema: integer(0, 60_000),
   }),
+  leaveMs: setting({
+    name: "LEAVE_MS",
+    default: "0",
+    unit: "ms",
+    sentence:
+      "How long after SIGTERM requests are still taken while /readyz says no: as long as a proxy needs to send them elsewhere.",
+    schema: integer(0, 60_000),
+  }),
   logLevel: setting({
     name: "LOG_LEVEL",
     default: "info",

@@ -11,15 +11,18 @@ const serverBodyMaxBytes = 128 * 1024 * 1024;
 /** How long requests under way may take to end after SIGTERM, in milliseconds. */
 const requestGraceMs = 2000;
 const requestPollMs = 5;
-/** What the rest of a stop may take beyond DRAIN_MS: with its default, a process is gone within 10 s of SIGTERM. */
+/**
+ * What the rest of a stop may take beyond LEAVE_MS and DRAIN_MS: with their defaults, a process is gone within 10 s of
+ * SIGTERM.
+ */
 const stopSlackMs = 400;
 
 export interface Service {
   app: App;
   url: string;
   /**
-   * Ends in order, in bounded time: where something outside does not answer, what is still under way then is as
-   * safe as after a crash. The process is to be ended afterwards.
+   * Ends in order, in bounded time: LEAVE_MS as before, and then, where something outside does not answer, what is
+   * still under way is as safe as after a crash. The process is to be ended afterwards.
    */
   stop(): Promise<void>;
 }
@@ -38,6 +41,8 @@ export async function startService(config: Config, { dev }: { dev: boolean }): P
     app,
     url,
     async stop() {
+      app.leaving = true;
+      await Bun.sleep(config.leaveMs);
       const timeMs = requestGraceMs + config.drainMs + stopSlackMs;
       const inTime = await Promise.race([
         stopInOrder(app, server).then(() => true),
@@ -71,7 +76,12 @@ async function listen(app: App, { host, port, keepAliveSeconds }: Config) {
       port,
       idleTimeout: keepAliveSeconds,
       maxRequestBodySize: serverBodyMaxBytes,
-      fetch: (request, server) => fetch(request, { requestIP: (of: Request) => server.requestIP(of) }),
+      async fetch(request, server) {
+        const response = await fetch(request, { requestIP: (of: Request) => server.requestIP(of) });
+        // A proxy would send its next request on a connection that it was let keep.
+        if (app.leaving) response.headers.set("connection", "close");
+        return response;
+      },
     });
   } catch (error) {
     await app.stop();

@@ -24,6 +24,7 @@ const gates: Gate[] = [
   { module: "tests/adapters/kafka-world.ts", words: /\bkcat\(/, needs: ["kcat"] },
   { module: "tests/adapters/pgbouncer.ts", needs: ["pgbouncer"] },
   { module: "tests/cdn/nginx.ts", needs: ["nginx"] },
+  { module: "tests/process/haproxy.ts", needs: ["haproxy"] },
   { module: "tests/monitoring/promtool.ts", needs: ["prometheus"] },
   { module: "tests/services/own-server.ts", words: /\bstart(Postgres|Standby)\b/, needs: ["own postgres"] },
   { module: "tests/services/own-server.ts", words: /\bstartRedis\b/, needs: ["own redis"] },

@@ -66,7 +66,7 @@ async function metrics(
 
 /** Without its database it cannot serve; without its cache or event log it can, later or slower. */
 async function readiness(app: App, context: Context<Env>): Promise<Response> {
-  const missing = app.stopping ? "stopping" : (await databaseAnswers(app)) ? null : "database";
+  const missing = app.leaving ? "stopping" : (await databaseAnswers(app)) ? null : "database";
   if (missing !== null) {
     return context.json({ data: { status: "not_ready", missing } }, 503, { "retry-after": "1", ...unkept });
   }

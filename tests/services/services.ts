@@ -10,7 +10,7 @@ import { downNative, recipeOf, statusNative, upNative } from "./native.ts";
 import { protocols } from "./protocols.ts";
 import { type ServerName, serverNames } from "./recipe.ts";
 
-export const clientNames = ["kcat", "nginx", "pgbouncer", "prometheus"] as const;
+export const clientNames = ["haproxy", "kcat", "nginx", "pgbouncer", "prometheus"] as const;
 export type ClientName = (typeof clientNames)[number];
 
 export interface Server {
