@@ -5,6 +5,7 @@ import { newestVersion } from "../db/migrate.ts";
 import packageJson from "../package.json" with { type: "json" };
 import { addDoctorCommand } from "./cli-doctor.ts";
 import { addExplainCommand } from "./cli-explain.ts";
+import { addHealthCommand } from "./cli-health.ts";
 import { addKeysCommand } from "./cli-keys.ts";
 import { addMetricsCommand } from "./cli-metrics.ts";
 import { addSendCommand } from "./cli-send.ts";
@@ -48,6 +49,7 @@ Examples:
   carillon dev                                try it out: nothing leaves this machine
   carillon migrate                            bring the database up to date before a start
   carillon doctor                             check everything a start needs
+  carillon health                             ask the service that runs whether it takes requests
   carillon explain countInbox                 show the plan of a query
   carillon keys create --name shop --scopes send,read
   carillon send --to ana --title Hello --body "It works" --wait
@@ -60,7 +62,7 @@ ${settingsHelp()}
 
 Exit codes:
   0  it was done
-  1  it failed: stderr says why (doctor: a check says FAIL; send --wait: it was not sent)
+  1  it failed: stderr says why (doctor: a check says FAIL; health: it is not ready; send --wait: it was not sent)
   2  wrong usage: an unknown command or option, or a value that an option does not take
   128 + signal  a second SIGINT or SIGTERM cut it off`;
 
@@ -90,6 +92,7 @@ function programOf(): Command {
     .addHelpText("after", "\nExample:\n  DATA_DIR=/srv/carillon carillon migrate")
     .action(migrate);
   addDoctorCommand(program);
+  addHealthCommand(program);
   addExplainCommand(program);
   addKeysCommand(program);
   addSendCommand(program);
