@@ -5,7 +5,9 @@ import { newestVersion } from "../db/migrate.ts";
 import packageJson from "../package.json" with { type: "json" };
 import { addDoctorCommand } from "./cli-doctor.ts";
 import { addExplainCommand } from "./cli-explain.ts";
+import { addExportCommand } from "./cli-export.ts";
 import { addHealthCommand } from "./cli-health.ts";
+import { addImportCommand } from "./cli-import.ts";
 import { addKeysCommand } from "./cli-keys.ts";
 import { addMetricsCommand } from "./cli-metrics.ts";
 import { addSendCommand } from "./cli-send.ts";
@@ -52,6 +54,7 @@ Examples:
   carillon health                             ask the service that runs whether it takes requests
   carillon explain countInbox                 show the plan of a query
   carillon keys create --name shop --scopes send,read
+  carillon export | DATABASE_URL=postgres://carillon@db.example.com/carillon carillon import
   carillon send --to ana --title Hello --body "It works" --wait
   carillon settings --write README.md
   carillon metrics | less
@@ -95,6 +98,8 @@ function programOf(): Command {
   addHealthCommand(program);
   addExplainCommand(program);
   addKeysCommand(program);
+  addExportCommand(program);
+  addImportCommand(program);
   addSendCommand(program);
   addSettingsCommand(program);
   addMetricsCommand(program);

@@ -19,6 +19,8 @@ test("the help names every command, setting and exit code", async () => {
     "health",
     "explain",
     "keys",
+    "export",
+    "import",
     "send",
     "settings",
     "metrics",
@@ -37,6 +39,8 @@ test.each([
   "keys create",
   "keys list",
   "keys revoke",
+  "export",
+  "import",
   "send",
   "settings",
 ])("the help of %s has an example", async (command) => {
