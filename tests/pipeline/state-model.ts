@@ -68,8 +68,9 @@ export async function startModel(world: World) {
   const inHand: ClaimedMessage[] = [];
   let full = false;
 
-  const log: Pick<EventLog, "publishBuffered"> = {
+  const log: Pick<EventLog, "publishBuffered" | "lost"> = {
     publishBuffered: async (events) => published.push(...events),
+    lost: () => 0,
   };
   const deliver: Pick<Deliver, "offer" | "room" | "fullChannels" | "reachable"> = {
     offer: () => {},
