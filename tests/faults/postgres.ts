@@ -98,7 +98,7 @@ const stopWhilePaused: Fault = {
 };
 
 /** More rows than may wait in a process (20,000), and what their answer may take while nothing is stored. */
-const flood = { requests: 60, rows: 1000, refusedWithinMs: 7000 };
+const flood = { requests: 60, rows: 1000, refusedWithinMs: 10_000 };
 /** Of each process: what two flushes hold, whose outcome is not known while the database is silent. */
 const heldRequests = 2;
 
