@@ -24,7 +24,13 @@ export async function databaseFigures(db: Drizzle): Promise<DatabaseFigures> {
       from pg_stat_database where datname = current_database()`),
   );
   if (row === undefined) throw new Error("the server has no statistics on this database");
-  return Object.fromEntries(
-    Object.entries(row).map(([figure, value]) => [figure, Number(value)]),
-  ) as unknown as DatabaseFigures;
+  return {
+    sizeBytes: Number(row.sizeBytes),
+    deadlocks: Number(row.deadlocks),
+    sessions: Number(row.sessions),
+    committed: Number(row.committed),
+    rolledBack: Number(row.rolledBack),
+    blocksHit: Number(row.blocksHit),
+    blocksRead: Number(row.blocksRead),
+  };
 }

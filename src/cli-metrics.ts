@@ -27,7 +27,7 @@ export function addMetricsCommand(program: Command): void {
     });
 }
 
-/** A metric as it is declared. */
+/** A metric as it is declared, which prom-client keeps and its types leave out. */
 interface Declared {
   name: string;
   help: string;

@@ -121,6 +121,7 @@ export async function openConnection(
       socket = await openSocket({ host, port, path }, connectTimeoutMs);
       return socket;
     },
+    // Its types leave out `socket`, which it takes.
   } as unknown as postgres.Options<Record<string, never>>);
 
   function lose(error: Error): void {

@@ -90,6 +90,7 @@ export function createCompression({ gzipLevel, compressed }: CompressionOptions)
   };
 }
 
+/** CompressionStream is one, too, which its type does not say: it takes more than bytes of one kind. */
 type Pieces = TransformStream<Uint8Array, Uint8Array>;
 
 function counting(count: (bytes: number) => void, onEnd: () => void = () => {}): Pieces {

@@ -68,7 +68,7 @@ interface TypedOperation<Params, Query, Body>
   handle(call: Call<Parsed<Params>, Parsed<Query>, Parsed<Body>>): Promise<Reply>;
 }
 
-/** Declares a call; its handler sees what its schemas parsed. */
+/** Declares a call; its handler sees what its schemas parsed, which the list of all calls cannot name for each. */
 export function operation<
   Params extends z.ZodType | undefined = undefined,
   Query extends z.ZodType | undefined = undefined,

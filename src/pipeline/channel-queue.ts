@@ -40,7 +40,7 @@ const laneCapacity = 20_000;
  * What was begun and is not recorded, for each send at a time: so many may be sent again after a crash. With more than one,
  * sending goes on while outcomes are written, and more of them are written at once.
  */
-export const begunPerSend = 4;
+const begunPerSend = 4;
 
 /** The most that one claim takes, for each send at a time. */
 const claimPerSend = 4;
