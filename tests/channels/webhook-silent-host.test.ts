@@ -1,6 +1,6 @@
 /** A receiver that hangs is left alone after a while, so that it holds no place that others could use. */
 import { expect, test } from "bun:test";
-import { startHttpSink } from "./sinks.ts";
+import { deadPort, startHttpSink } from "./sinks.ts";
 import { createCaller } from "./webhook-caller.ts";
 
 const timeoutMs = 50;
@@ -49,4 +49,12 @@ test("calls that we cut off ourselves are not held against a host", async () => 
 
   sink.answer = () => new Response("ok");
   expect((await caller.call(sink.url)).kind).toBe("sent");
+});
+
+test("calls that are refused at once are not held against a host: they take no place from others", async () => {
+  await using caller = createCaller();
+  const url = `http://127.0.0.1:${await deadPort()}/`;
+  for (let nth = 0; nth <= calls; nth++) {
+    expect((await caller.call(url)).answer).toStartWith("not connected");
+  }
 });
