@@ -62,7 +62,7 @@ export async function createApp(
   const telemetry = createTelemetry({ level: config.logLevel, ...(write ? { write } : {}) });
   const parts = await openParts({ config, dev, clock, telemetry });
   const { db, cache, log } = parts;
-  const accept = createAccept({ db, cache, log, clock, telemetry });
+  const accept = createAccept({ db, cache, log, clock, telemetry, acceptWaitMs: config.acceptWaitMs });
   const threads = workerCount(config);
   const work = await (threads === 0
     ? startWork(workNeeds({ config, clock, telemetry, parts }))

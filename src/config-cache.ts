@@ -2,6 +2,8 @@ import { integer, oneOf, setting, text, urlOf } from "./config-setting.ts";
 
 const redisUrl = urlOf("redis:", "rediss:");
 
+const requestsPerMinute = integer(0, 100_000_000);
+
 /** Redis, instead of this process's memory. The times to live are the guide's. */
 export const cacheSettings = {
   redisUrl: setting({
@@ -74,8 +76,30 @@ export const cacheSettings = {
     name: "RATE_LIMIT_PER_MINUTE",
     default: "60000",
     unit: "requests",
-    sentence: "How many requests an API key may make in any minute; 0 for no limit.",
-    schema: integer(0, 100_000_000),
+    sentence:
+      "How many requests of one class (sending, reading, changing) an API key may make in any minute; 0 for no limit.",
+    schema: requestsPerMinute,
+  }),
+  rateLimitSendPerMinute: setting({
+    name: "RATE_LIMIT_SEND_PER_MINUTE",
+    default: null,
+    unit: "requests",
+    sentence: "Of those that send notifications, if it is to be another number; a bulk request counts once.",
+    schema: requestsPerMinute,
+  }),
+  rateLimitReadPerMinute: setting({
+    name: "RATE_LIMIT_READ_PER_MINUTE",
+    default: null,
+    unit: "requests",
+    sentence: "Of those that read, if it is to be another number.",
+    schema: requestsPerMinute,
+  }),
+  rateLimitChangePerMinute: setting({
+    name: "RATE_LIMIT_CHANGE_PER_MINUTE",
+    default: null,
+    unit: "requests",
+    sentence: "Of all others (users, marks in the inbox, keys, cancelling), if it is to be another number.",
+    schema: requestsPerMinute,
   }),
   rateLimitFail: setting({
     name: "RATE_LIMIT_FAIL",

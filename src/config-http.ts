@@ -28,6 +28,14 @@ export const httpSettings = {
     sentence: "Of gzip, 1 (fast) to 9 (small), for answers above 1 KB; 0 sends everything as it is.",
     schema: integer(0, 9),
   }),
+  acceptWaitMs: setting({
+    name: "ACCEPT_WAIT_MS",
+    default: "1000",
+    unit: "ms",
+    sentence:
+      "How long what is critical may wait to be stored before more of it is refused with 503; high ¾, normal ½ and low ¼ of it.",
+    schema: integer(20, 60_000),
+  }),
   corsOrigins: setting({
     name: "CORS_ORIGINS",
     default: null,

@@ -30,6 +30,7 @@ export const catalogue = {
   internal_error: { status: 500, title: "Something went wrong on our side" },
   archive_unavailable: { status: 503, title: "The archive does not answer" },
   database_unavailable: { status: 503, title: "The database does not answer" },
+  overloaded: { status: 503, title: "More is asked for than can be answered" },
   rate_limit_unavailable: { status: 503, title: "The rate limit cannot be checked" },
   shutting_down: { status: 503, title: "The service is stopping" },
   storage_full: { status: 507, title: "There is no room left to store this" },

@@ -57,6 +57,12 @@ export function createTelemetry({ level, write = console.error }: { level: Level
     labelNames: ["method", "route", "status"],
     buckets: secondsBuckets,
   });
+  const shed = new Counter({
+    name: "carillon_requests_shed_total",
+    help: "Requests answered with 503 overloaded: by priority or class, and what there was too much of",
+    labelNames: ["what", "full"],
+    registers,
+  });
   const accepted = new Counter({
     name: "carillon_notifications_accepted_total",
     help: "Notifications answered with 202 and committed",
@@ -166,6 +172,11 @@ export function createTelemetry({ level, write = console.error }: { level: Level
     /** The guide's name. For the inbox, whose insert is its delivery, the outcome is `sent`. */
     recordNotificationSent(channel: Channel, priority: Priority, outcome: OutcomeKind, count = 1): void {
       sent.inc({ channel, priority, outcome }, count);
+    },
+
+    /** A request was refused, since there was too much of something already. */
+    requestShed(what: string, full: "wait" | "rows" | "requests" | "bytes"): void {
+      shed.inc({ what, full });
     },
 
     notificationsAccepted(priority: Priority, count: number): void {

@@ -8,6 +8,8 @@ export type ExternalChannel = Exclude<Channel, "inbox">;
 
 export const priorities = ["critical", "high", "normal", "low"] as const;
 export type Priority = (typeof priorities)[number];
+/** What a notification has that names none. */
+export const defaultPriority: Priority = "normal";
 
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 

@@ -36,6 +36,8 @@ export const errorAdvice: Record<ErrorCode, string> = {
   archive_unavailable:
     "Repeat the request in a moment. What is younger than ARCHIVE_AFTER_DAYS is answered without the archive.",
   database_unavailable: "Repeat the request in a moment, with the same Idempotency-Key.",
+  overloaded:
+    "Wait for the seconds in `Retry-After`, then repeat the request. What is urgent is taken when other things are not any more: keep `critical` for that.",
   rate_limit_unavailable: "Wait for the seconds in `Retry-After`, then repeat the request.",
   shutting_down: "Repeat the request: another process takes it.",
   storage_full:

@@ -26,6 +26,7 @@ const everywhere: ErrorCode[] = [
   "internal_error",
   "rate_limit_unavailable",
   "database_unavailable",
+  "overloaded",
   "shutting_down",
 ];
 const withBody: ErrorCode[] = ["malformed_json", "json_too_deep", "body_too_large", "unsupported_media_type"];

@@ -58,6 +58,14 @@ export interface Operation {
   handle(call: Call<never, never, never>): Promise<Reply>;
 }
 
+/** What a call is to limits: it sends, it reads, or it changes what is kept. */
+export type RouteClass = "send" | "read" | "change";
+
+export function classOf({ method, idempotent }: Operation): RouteClass {
+  if (method === "get") return "read";
+  return idempotent ? "send" : "change";
+}
+
 type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : Record<string, never>;
 
 interface TypedOperation<Params, Query, Body>

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { channels, priorities } from "../channels/channel.ts";
+import { channels, defaultPriority, priorities } from "../channels/channel.ts";
 import { deliveryStatuses, notificationStatuses } from "../pipeline/state.ts";
 import {
   channel,
@@ -44,7 +44,7 @@ export const notificationInput = z
       .max(channels.length)
       .optional()
       .meta({ description: "Left out: every channel the user has an address for" }),
-    priority: z.enum(priorities).default("normal"),
+    priority: z.enum(priorities).default(defaultPriority),
     data: jsonObject.optional().meta({ description: "Anything your own clients need; passed on as it is" }),
     metadata: z
       .record(metadataKey, z.union([upTo(metadataValueMax), z.number(), z.boolean()]))

@@ -1,9 +1,19 @@
 import { failureOf } from "../../db/failure.ts";
-import type { Channel, Json, Priority, Profile } from "../channels/channel.ts";
+import {
+  type Channel,
+  defaultPriority,
+  type Json,
+  type Priority,
+  type Profile,
+  priorities,
+} from "../channels/channel.ts";
 import { ClientError } from "../errors.ts";
 import type { Cache, Clock, Database, EventLog, NotificationEvent } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { type Batcher, createBatcher } from "./batch.ts";
+import type { Place } from "./fair-queue.ts";
+import { createGate, type Full } from "./gate.ts";
+import { overloaded } from "./overload.ts";
 import { profileKeyOf } from "./profiles.ts";
 import { insertSubmissions } from "./store.ts";
 
@@ -55,8 +65,10 @@ export interface Receipt {
 }
 
 export interface Accept {
-  /** Resolves once everything is committed. */
+  /** Resolves once everything is committed. Throws where more waits to be stored than is good for those who wait. */
   submit(submission: Submission): Promise<Receipt>;
+  /** Throws as `submit` would: to be asked before the work of reading a request is done. */
+  requireRoom(sender: { projectId: string; priority: Priority }): void;
   drained(): Promise<void>;
   waiting(): number;
 }
@@ -65,10 +77,8 @@ export interface Accept {
 const flushRowsMax = 1000;
 /** One flush is written while the next one gathers. */
 const flushesInFlightMax = 2;
-/** Rows that wait at most: half a second's work at full speed, and what memory holds while the database hangs. */
-const waitingRowsMax = 20_000;
-/** How long a request waits at most before its flush begins, in milliseconds. */
-const waitMaxMs = 5000;
+/** Rows that wait at most: a second's work at full speed, and what memory holds while the database hangs. */
+const waitingRowsMax = 40_000;
 
 interface Needs {
   db: Database;
@@ -76,6 +86,8 @@ interface Needs {
   log: EventLog;
   clock: Clock;
   telemetry: Telemetry;
+  /** How long what is critical may wait to be stored before more of it is refused; the rest a part of it. */
+  acceptWaitMs: number;
 }
 
 export function createAccept(needs: Needs): Accept {
@@ -84,16 +96,38 @@ export function createAccept(needs: Needs): Accept {
     {
       rowsMax: flushRowsMax,
       inFlightMax: flushesInFlightMax,
-      rowsOf: ({ notifications }) => Math.max(1, notifications.length),
-      waiting: { rowsMax: waitingRowsMax, timeMaxMs: waitMaxMs, refusal },
+      rowsOf,
+      overdue: { timeMaxMs: (lane) => gate.waitMaxMs(lane), refusal: ({ lane }) => overdue(lane) },
+      onFlush: () => gate.look(),
     },
     (submissions) => flush(needs, submissions),
   );
+  const gate = createGate({
+    queue: batcher.queue,
+    waitMs: needs.acceptWaitMs,
+    rowsMax: waitingRowsMax,
+    now: () => performance.now(),
+  });
+
+  function requireRoom(place: Place, rows: number): void {
+    const full = gate.full(place, rows);
+    if (full !== null) throw shed(place.lane, full);
+  }
+
+  function shed(lane: number, full: Full): ClientError {
+    const priority = priorities[lane] ?? defaultPriority;
+    needs.telemetry.requestShed(priority, full);
+    return overloaded(priority);
+  }
+
+  const overdue = (lane: number) => (gate.stands(lane) ? shed(lane, "wait") : stalled());
 
   return {
     async submit(submission) {
+      const place = placeOf(submission);
+      requireRoom(place, rowsOf(submission));
       const { idempotency } = submission;
-      if (idempotency === null) return batcher.add(submission);
+      if (idempotency === null) return batcher.add(submission, place);
       const name = `${idempotency.projectId}:${idempotency.key}`;
       if (running.has(name)) {
         throw new ClientError(
@@ -104,20 +138,31 @@ export function createAccept(needs: Needs): Accept {
       }
       running.add(name);
       try {
-        return await batcher.add(submission);
+        return await batcher.add(submission, place);
       } finally {
         running.delete(name);
       }
     },
+    requireRoom: ({ projectId, priority }) =>
+      requireRoom({ lane: priorities.indexOf(priority), owner: projectId }, 1),
     drained: () => batcher.drained(),
-    waiting: () => batcher.waiting(),
+    waiting: () => batcher.queue.items(),
   };
 }
 
-const refusal = () =>
+const rowsOf = ({ notifications }: Submission) => Math.max(1, notifications.length);
+
+/** A request is stored as a whole, and so as soon as the most urgent of its notifications. */
+function placeOf({ notifications, idempotency }: Submission): Place {
+  let lane = notifications.length === 0 ? priorities.indexOf(defaultPriority) : priorities.length;
+  for (const { priority } of notifications) lane = Math.min(lane, priorities.indexOf(priority));
+  return { lane, owner: notifications[0]?.projectId ?? idempotency?.projectId ?? "" };
+}
+
+const stalled = () =>
   new ClientError(
     "database_unavailable",
-    "The database does not keep up: too much waits to be stored. Nothing of this request was stored; repeat it in a moment.",
+    "The database does not keep up: this waited too long to be stored. Nothing of this request was stored; repeat it in a moment.",
     { headers: { "retry-after": "1" } },
   );
 

@@ -1,104 +1,79 @@
+import { priorities } from "../channels/channel.ts";
+import { createFairQueue, type FairQueue, type Place, type Waiting } from "./fair-queue.ts";
+
 interface BatchOptions<Item> {
   /** Rows one flush takes at most; an item that has more by itself is flushed alone. */
   rowsMax: number;
   /** Flushes under way at the same time. */
   inFlightMax: number;
   rowsOf: (item: Item) => number;
-  /** What may wait; without it, whoever adds sees to a bound. */
-  waiting?: WaitingBounds;
+  /** What waits too long; without it, whoever adds sees to a bound. */
+  overdue?: Overdue;
+  /** Called before each flush. */
+  onFlush?: () => void;
 }
 
-export interface WaitingBounds {
-  /** Rows that wait for a flush at most: what comes beyond them is refused. */
-  rowsMax: number;
-  /** How long an item waits for its flush at most: then it is refused, and not flushed. */
-  timeMaxMs: number;
-  refusal: () => Error;
+export interface Overdue {
+  /** How long an item of a lane waits for its flush at most: then it is refused, and not flushed. */
+  timeMaxMs: (lane: number) => number;
+  refusal: (place: Place) => Error;
 }
 
 export interface Batcher<Item, Result> {
-  /** Resolves with the item's own result once it was flushed. */
-  add(item: Item): Promise<Result>;
+  /** Resolves with the item's own result once it was flushed. Of those without a place, who comes first goes first. */
+  add(item: Item, place?: Place): Promise<Result>;
   /** Resolves once everything that was added has been flushed. */
   drained(): Promise<void>;
-  /** Items that wait for a flush. */
-  waiting(): number;
+  /** What waits for a flush. */
+  queue: Pick<FairQueue<unknown>, "items" | "rows" | "rowsOf" | "oldestOf" | "oldestIn">;
 }
 
-interface Waiting<Item, Result> {
+interface Promised<Item, Result> {
   item: Item;
   resolve: (result: Result) => void;
   reject: (error: unknown) => void;
-  sinceMs: number;
 }
 
 /** How often those that wait too long are looked for, in milliseconds. */
 const overdueCheckMs = 250;
+const lanes = priorities.length;
+/** Rows of an owner before it is another's turn: a tenth of what accept flushes. */
+const turnRows = 100;
+const samePlace: Place = { lane: 0, owner: "" };
 
 /**
  * Gathers what arrives while earlier flushes are under way, and flushes it as one. There is no timer: alone,
  * an item is flushed at once; under load, the batches grow by themselves.
  *
- * While flushes hang, so does what waits: with `waiting`, so many rows and for so long.
+ * While flushes hang, so does what waits: with `overdue`, for so long.
  */
 export function createBatcher<Item, Result>(
-  { rowsMax, inFlightMax, rowsOf, waiting: bounds }: BatchOptions<Item>,
+  { rowsMax, inFlightMax, rowsOf, overdue, onFlush = () => {} }: BatchOptions<Item>,
   flush: (items: Item[]) => Promise<(Result | Error)[]>,
 ): Batcher<Item, Result> {
-  let queue: Waiting<Item, Result>[] = [];
-  let head = 0;
-  let waitingRows = 0;
+  const queue = createFairQueue<Promised<Item, Result>>({ lanes, turnRows });
   let inFlight = 0;
   let scheduled = false;
   let onDrained: (() => void)[] = [];
   let overdueCheck: Timer | undefined;
 
-  function takeBatch(): Waiting<Item, Result>[] {
-    const from = head;
-    let rows = 0;
-    while (head < queue.length) {
-      const next = queue[head];
-      if (next === undefined) break;
-      const more = rowsOf(next.item);
-      if (rows + more > rowsMax && head > from) break;
-      rows += more;
-      head += 1;
+  function refuseOverdue({ timeMaxMs, refusal }: Overdue): void {
+    const nowMs = performance.now();
+    for (const { item, place } of queue.takeOlder((lane) => nowMs - timeMaxMs(lane))) {
+      item.reject(refusal(place));
     }
-    const batch = queue.slice(from, head);
-    waitingRows -= rows;
-    forgetTaken();
-    return batch;
   }
 
-  function forgetTaken(): void {
-    if (head < queue.length) return;
-    queue = [];
-    head = 0;
-    clearInterval(overdueCheck);
-    overdueCheck = undefined;
-  }
-
-  function refuseOverdue({ timeMaxMs, refusal }: WaitingBounds): void {
-    const oldestMs = performance.now() - timeMaxMs;
-    for (let next = queue[head]; next !== undefined && next.sinceMs < oldestMs; next = queue[head]) {
-      head += 1;
-      waitingRows -= rowsOf(next.item);
-      next.reject(refusal());
-    }
-    forgetTaken();
-    settle();
-  }
-
-  async function flushBatch(batch: Waiting<Item, Result>[]): Promise<void> {
+  async function flushBatch(batch: Waiting<Promised<Item, Result>>[]): Promise<void> {
     try {
-      const results = await flush(batch.map(({ item }) => item));
-      batch.forEach(({ resolve, reject }, index) => {
+      const results = await flush(batch.map(({ item }) => item.item));
+      batch.forEach(({ item: { resolve, reject } }, index) => {
         const result = results[index];
         if (result instanceof Error) reject(result);
         else resolve(result as Result);
       });
     } catch (error) {
-      for (const { reject } of batch) reject(error);
+      for (const { item } of batch) item.reject(error);
     } finally {
       inFlight -= 1;
       start();
@@ -107,29 +82,42 @@ export function createBatcher<Item, Result>(
 
   function start(): void {
     scheduled = false;
-    while (inFlight < inFlightMax && head < queue.length) {
+    while (inFlight < inFlightMax && queue.items() > 0) {
+      onFlush();
+      if (overdue !== undefined) refuseOverdue(overdue);
+      const batch = queue.take(rowsMax);
+      if (batch.length === 0) break;
       inFlight += 1;
-      void flushBatch(takeBatch());
+      void flushBatch(batch);
     }
     settle();
   }
 
   function settle(): void {
-    if (inFlight > 0 || head < queue.length) return;
+    if (queue.items() === 0) {
+      clearInterval(overdueCheck);
+      overdueCheck = undefined;
+    }
+    if (inFlight > 0 || queue.items() > 0) return;
     for (const done of onDrained) done();
     onDrained = [];
   }
 
   return {
-    add(item) {
-      const rows = rowsOf(item);
-      if (bounds !== undefined && waitingRows > 0 && waitingRows + rows > bounds.rowsMax) {
-        return Promise.reject(bounds.refusal());
-      }
+    add(item, place = samePlace) {
       return new Promise((resolve, reject) => {
-        queue.push({ item, resolve, reject, sinceMs: performance.now() });
-        waitingRows += rows;
-        if (bounds !== undefined) overdueCheck ??= setInterval(() => refuseOverdue(bounds), overdueCheckMs);
+        queue.push({
+          item: { item, resolve, reject },
+          rows: rowsOf(item),
+          sinceMs: performance.now(),
+          place,
+        });
+        if (overdue !== undefined) {
+          overdueCheck ??= setInterval(() => {
+            refuseOverdue(overdue);
+            settle();
+          }, overdueCheckMs);
+        }
         if (scheduled) return;
         scheduled = true;
         // After the requests that came with this one were read, so that they share the flush.
@@ -137,9 +125,9 @@ export function createBatcher<Item, Result>(
       });
     },
     drained() {
-      if (inFlight === 0 && head === queue.length) return Promise.resolve();
+      if (inFlight === 0 && queue.items() === 0) return Promise.resolve();
       return new Promise((resolve) => onDrained.push(resolve));
     },
-    waiting: () => queue.length - head,
+    queue,
   };
 }

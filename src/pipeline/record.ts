@@ -59,7 +59,7 @@ export function createRecord(needs: Needs): RecordStage {
     },
   );
   return {
-    add: batcher.add,
+    add: (recorded) => batcher.add(recorded),
     drained: batcher.drained,
     giveUp() {
       ended = true;

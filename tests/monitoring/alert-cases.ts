@@ -100,6 +100,10 @@ export const alertCases: AlertCase[] = [
   { alert: "RedisUnreachable", ...one("carillon_redis_circuit_open", "", flat(1), flat(0)) },
   { alert: "WorkersEnd", ...one("carillon_worker_restarts_total", "", lately(1), flat(1)) },
   { alert: "EventLoopHeldUp", ...one("carillon_event_loop_lag_seconds", "", flat(0.6), flat(0.4)) },
+  {
+    alert: "Overloaded",
+    ...one("carillon_requests_shed_total", `what="low",full="wait"`, rising(70), rising(50)),
+  },
   { alert: "OwnErrors", ...one("carillon_errors_total", `stage="record"`, rising(7), rising(5)) },
   { alert: "OldPending", ...one("carillon_pending_oldest_seconds", "", flat(61), flat(60)) },
   { alert: "VeryOldPending", ...one("carillon_pending_oldest_seconds", "", flat(301), flat(300)) },

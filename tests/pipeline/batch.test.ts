@@ -1,7 +1,7 @@
 /** Gathers what arrives while earlier flushes are under way. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { type Batcher, createBatcher, type WaitingBounds } from "../../src/pipeline/batch.ts";
+import { type Batcher, createBatcher, type Overdue } from "../../src/pipeline/batch.ts";
 
 interface Item {
   nth: number;
@@ -64,7 +64,7 @@ describe("a batcher", () => {
           else expect(result).toEqual({ status: "fulfilled", value: nth });
         }
       }
-      expect(batcher.waiting()).toBe(0);
+      expect(batcher.queue.items()).toBe(0);
     });
     await fc.assert(property, { numRuns: 100 });
   });
@@ -76,7 +76,7 @@ describe("a batcher", () => {
     const second = [batcher.add(4), batcher.add(5)];
     await turn();
     expect(batches).toEqual([[1, 2, 3]]);
-    expect(batcher.waiting()).toBe(2);
+    expect(batcher.queue.items()).toBe(2);
 
     release();
     await Promise.all([...first, ...second]);
@@ -109,29 +109,13 @@ describe("a batcher", () => {
     expect(done).toEqual(["item 1", "item 2", "drained"]);
   });
 
-  const refusal = () => new Error("not now");
-
-  test("refuses what is more than may wait while flushes hang, and takes it again afterwards", async () => {
-    const waiting = { rowsMax: 2, timeMaxMs: 60_000, refusal };
-    const { batcher, batches, release } = gated({ rowsMax: 1, inFlightMax: 1, waiting });
-    const first = batcher.add(1);
-    await turn();
-    const added = [2, 3].map((item) => batcher.add(item));
-    await expect(batcher.add(4)).rejects.toThrow("not now");
-
-    release();
-    expect(await Promise.all([first, ...added, batcher.drained()])).toEqual([1, 2, 3, undefined]);
-    expect(await batcher.add(5)).toBe(5);
-    expect(batches).toEqual([[1], [2], [3], [5]]);
-  });
-
   test("refuses what waited too long, and does not flush it", async () => {
-    const waiting = { rowsMax: 10, timeMaxMs: 1, refusal };
-    const { batcher, batches, release } = gated({ rowsMax: 1, inFlightMax: 1, waiting });
+    const overdue = { timeMaxMs: () => 1, refusal: () => new Error("not now") };
+    const { batcher, batches, release } = gated({ rowsMax: 1, inFlightMax: 1, overdue });
     const first = batcher.add(1);
     await turn();
     await expect(batcher.add(2)).rejects.toThrow("not now");
-    expect(batcher.waiting()).toBe(0);
+    expect(batcher.queue.items()).toBe(0);
 
     release();
     expect(await first).toBe(1);
@@ -141,7 +125,7 @@ describe("a batcher", () => {
 });
 
 /** A batcher of numbers whose flushes end when they are released. */
-function gated(options: { rowsMax: number; inFlightMax: number; waiting?: WaitingBounds }) {
+function gated(options: { rowsMax: number; inFlightMax: number; overdue?: Overdue }) {
   const batches: number[][] = [];
   const gate = Promise.withResolvers<void>();
   const batcher: Batcher<number, number> = createBatcher({ ...options, rowsOf: () => 1 }, async (batch) => {

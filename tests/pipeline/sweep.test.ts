@@ -26,7 +26,7 @@ test.each(stacks)(
     const { app, clock } = world;
     const laneCapacity = 5;
     const log = createMemoryEventLog({ laneCapacity });
-    const accept = createAccept({ ...app, log });
+    const accept = createAccept({ ...app, ...app.config, log });
     const leadership = createLeadership(app, "another sweep");
     const sweep = createSweep({ ...app, intervalMs: 60_000 }, [
       pendingTask({ ...app, ...app.config, log }, leadership),

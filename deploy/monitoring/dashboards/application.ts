@@ -24,7 +24,7 @@ export const application = dashboard(
         says: "Requests that are being answered.",
       }),
       figure("Waiting to be stored", "sum(carillon_accept_waiting)", {
-        says: "Beyond 20,000 rows requests are answered with 503.",
+        says: "Requests. The longer they wait, the more of low priority are refused with 503.",
       }),
       figure("Held up", "max(carillon_event_loop_lag_max_seconds)", {
         says: "The longest that any thread's event loop stood since the last scrape.",
@@ -61,6 +61,19 @@ export const application = dashboard(
           "{{stage}}": "sum by (stage) (rate(carillon_errors_total[$__rate_interval]))",
         },
         { says: "Answers by class, and errors of our own by the stage that logged them.", unit: "perSecond" },
+      ),
+    ],
+    Overload: [
+      lines(
+        "Refused",
+        {
+          "{{what}} ({{full}})":
+            "sum by (what, full) (rate(carillon_requests_shed_total[$__rate_interval])) or on () vector(0)",
+        },
+        {
+          says: "Answered with 503 `overloaded`: by priority or kind of request, and what there was too much of.",
+          unit: "perSecond",
+        },
       ),
     ],
     Compression: [

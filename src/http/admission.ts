@@ -1,0 +1,77 @@
+import type { App } from "../app.ts";
+import { overloaded, type Shed } from "../pipeline/overload.ts";
+import { createShares, type Shares } from "../pipeline/shares.ts";
+import { createTurnstile } from "../pipeline/turnstile.ts";
+import { classOf, type Operation } from "./operation.ts";
+
+/** Requests, but for those that send, in hand at most: 40 for each connection to the database. */
+const requestsMax = 1000;
+/** Bodies that are held at most while their requests are answered. */
+const bodyBytesMax = 256 * 1024 * 1024;
+/** How long a request waits at most until it is its turn, in milliseconds. */
+const waitMaxMs = 5000;
+/** What of the connections to the database is left to those that send: reads that hang must not keep a 202 from anybody. */
+const keptShare = 0.25;
+/** Where the database is embedded, and has one connection: so many stand before what is sent. */
+const embeddedInsideMax = 16;
+
+/** What this process has in hand, of which each project may hold a share. */
+export interface Admission {
+  /**
+   * Takes a request in hand until what it gives is called. Waits until it is the request's turn, and refuses it where its
+   * project, or all of them together, have too much in hand.
+   *
+   * @throws ClientError `overloaded`
+   */
+  admit(operation: Operation, request: Request, projectId: string): Promise<() => void>;
+}
+
+export function createAdmission({ config, telemetry }: Pick<App, "config" | "telemetry">): Admission {
+  const requests = createShares(requestsMax);
+  const bodies = createShares(bodyBytesMax);
+  const turnstile = createTurnstile({
+    insideMax: config.databaseUrl === null ? embeddedInsideMax : insideMaxOf(config.databasePoolMax),
+    waitMaxMs,
+  });
+
+  function shed(what: Shed, full: "wait" | "requests" | "bytes") {
+    telemetry.requestShed(what, full);
+    return overloaded(what);
+  }
+
+  function hold(shares: Shares, owner: string, amount: number, what: Shed, full: "requests" | "bytes") {
+    const release = shares.hold(owner, amount);
+    if (release === null) throw shed(what, full);
+    return release;
+  }
+
+  /** A body that does not say how long it is may be as long as the limit. */
+  function bytesOf({ headers }: Request, { bulk }: Operation): number {
+    const limitBytes = bulk ? config.bulkBodyLimitBytes : config.bodyLimitBytes;
+    return Math.min(Number(headers.get("content-length") ?? limitBytes), limitBytes);
+  }
+
+  return {
+    async admit(operation, request, projectId) {
+      const what = classOf(operation);
+      const held: (() => void)[] = [];
+      const release = () => {
+        for (const one of held) one();
+      };
+      try {
+        if (operation.body) held.push(hold(bodies, projectId, bytesOf(request, operation), what, "bytes"));
+        // How many are sent at the same time is bounded where they wait to be stored.
+        if (what !== "send") {
+          held.push(hold(requests, projectId, 1, what, "requests"));
+          held.push(await turnstile.enter(projectId, () => shed(what, "wait")));
+        }
+        return release;
+      } catch (error) {
+        release();
+        throw error;
+      }
+    },
+  };
+}
+
+const insideMaxOf = (connections: number) => Math.max(1, Math.floor(connections * (1 - keptShare)));

@@ -1,0 +1,51 @@
+/** What is refused while more is asked for than can be answered, and what is not. */
+import { expect, test } from "bun:test";
+import { onServer } from "../databases.ts";
+import { eventually } from "../eventually.ts";
+import { servers } from "../stacks.ts";
+import { rawRequest } from "./raw-request.ts";
+import { aNotification, expectProblem, startHttp } from "./service.ts";
+
+/** Of reads, and of changes, that one project may have under way: four fifths of 1,000. */
+const ofOneProject = 800;
+
+test.each(servers)(
+  "on %s, reads that hang fill their bound, which leaves room for another project and for what is sent",
+  async (stack) => {
+    await using service = await startHttp({ RATE_LIMIT_PER_MINUTE: "0" }, stack);
+    const other = await service.makeKey({ project: "other" });
+    const inFlight = async () => {
+      const metrics = await (await fetch(`${service.url}/metrics`)).text();
+      return Number(/^carillon_http_requests_in_flight (\d+)$/m.exec(metrics)?.[1]);
+    };
+    const readInbox = (key: string) =>
+      // Not by fetch, which has 256 requests under way at most.
+      rawRequest(
+        service.url,
+        `GET /v1/users/ana/inbox HTTP/1.1\nHost: here\nConnection: close\nAuthorization: Bearer ${key}\n\n`,
+      );
+    const reads: Promise<string>[] = [];
+    const refused = await onServer(service.app.config.databaseUrl ?? "", (sql) =>
+      sql.begin(async (locked) => {
+        await locked`lock table deliveries in access exclusive mode`;
+        for (let nth = 0; nth < ofOneProject; nth += 1) reads.push(readInbox(service.adminKey));
+        await eventually(async () => (await inFlight()) > ofOneProject); // The one that asks is counted as well.
+        reads.push(readInbox(other));
+        const body = aNotification({ channels: ["email"] });
+        return [
+          await service.call("GET /v1/users/ana/inbox"),
+          await service.call("POST /v1/notifications", { body }),
+        ] as const;
+      }),
+    );
+
+    expectProblem(refused[0], "overloaded", /being read/);
+    expect(Number(refused[0].headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
+    expect(refused[1].status).toBe(202);
+    const answers = await Promise.all(reads);
+    expect(answers.filter((answer) => !answer.startsWith("HTTP/1.1 200 "))).toEqual([]);
+    expect((await service.call("GET /v1/users/ana/inbox")).status).toBe(200);
+    const metrics = await (await fetch(`${service.url}/metrics`)).text();
+    expect(metrics).toContain('carillon_requests_shed_total{what="read",full="requests"} 1\n');
+  },
+);
