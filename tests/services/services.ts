@@ -3,14 +3,18 @@ import { Database } from "bun:sqlite";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { eventually } from "../eventually.ts";
+import { artilleryPath } from "./artillery.ts";
 import { programPath } from "./debian.ts";
 import { dockerAnswers, downDocker, statusDocker, upDocker } from "./docker.ts";
+import { k6Path } from "./k6.ts";
 import { Missing } from "./missing.ts";
 import { downNative, recipeOf, statusNative, upNative } from "./native.ts";
 import { protocols } from "./protocols.ts";
 import { type ServerName, serverNames } from "./recipe.ts";
 
-export const clientNames = ["haproxy", "kcat", "nginx", "pgbouncer", "prometheus"] as const;
+/** Debian names their packages as they are named. */
+const debianNames = ["haproxy", "kcat", "nginx", "pgbouncer", "prometheus"] as const;
+export const clientNames = [...debianNames, "artillery", "k6"] as const;
 export type ClientName = (typeof clientNames)[number];
 
 export interface Server {
@@ -98,9 +102,14 @@ async function serversUp(): Promise<Record<ServerName, Server | Lacking>> {
   return all(serverNames, async (name) => (docker ? (await docker)[name] : upNative(name, folder)));
 }
 
-/** Debian names their packages as they are named. */
 function clientsUp(): Promise<Record<ClientName, { path: string } | Lacking>> {
-  return all(clientNames, async (name) => ({ path: await programPath(name, name) }));
+  return all(clientNames, async (name) => ({ path: await pathOf(name) }));
+}
+
+function pathOf(name: ClientName): Promise<string> {
+  if (name === "artillery") return artilleryPath();
+  if (name === "k6") return k6Path();
+  return programPath(name, name);
 }
 
 /** Each on its own, so that none keeps the others from coming up. */
