@@ -12,6 +12,10 @@ test.each<[string, Need[]]>([
   ["tests/adapters/archive-mongodb.test.ts", ["mongodb"]],
   ["tests/adapters/redis-replica.test.ts", ["own redis", "redis"]],
   ["tests/adapters/event-log-kafka-faults.test.ts", ["kafka", "own kafka"]],
+  ["tests/load/targets.test.ts", []],
+  ["tests/load/k6.test.ts", ["k6"]],
+  ["tests/load/artillery.test.ts", ["artillery"]],
+  ["tests/load/servers.test.ts", ["k6", "kafka", "postgres", "redis"]],
   ["tests/faults/faults.test.ts", ["own kafka", "own postgres", "own redis", "postgres"]],
 ])("%s cannot do without %j", async (file, needs) => {
   expect([...(await needsOf(file))].sort()).toEqual(needs);

@@ -22,6 +22,11 @@ export class Metrics {
       .reduce((sum, { value }) => sum + value, 0);
   }
 
+  /** The largest of all samples of this name; 0 where there is none. */
+  max(name: string): number {
+    return Math.max(0, ...this.#samples.filter((sample) => sample.name === name).map(({ value }) => value));
+  }
+
   /**
    * A quantile of a histogram in seconds, over all its labels, of what was observed since `earlier`; within its
    * bucket taken as evenly spread, as Prometheus does. In milliseconds; NaN where nothing was observed.

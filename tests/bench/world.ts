@@ -1,9 +1,12 @@
 import { Redis } from "ioredis";
 import { Kafka, logLevel } from "kafkajs";
+import { workAroundKafkaJs } from "../../src/adapters/kafka-workarounds.ts";
 import { onServer } from "../databases.ts";
 import type { Servers } from "./servers.ts";
 
 /** Where something is measured: a database, keys and topics of its own, that leave nothing behind. */
+
+workAroundKafkaJs();
 
 /** What the service runs on. */
 export type Setup = "postgres" | "all";
