@@ -6,6 +6,7 @@ import { type Accept, createAccept } from "./pipeline/accept.ts";
 import { createArchiving } from "./pipeline/archiving.ts";
 import { expiredKeysTask } from "./pipeline/expired-keys.ts";
 import { housekeepingTask } from "./pipeline/housekeeping.ts";
+import { createLanePace } from "./pipeline/lane-pace.ts";
 import { createLeadership } from "./pipeline/leadership.ts";
 import { createSweep } from "./pipeline/sweep.ts";
 import { pendingTask, scheduledTask } from "./pipeline/sweep-publish.ts";
@@ -64,8 +65,9 @@ export async function createApp(
   const { db, cache, log } = parts;
   const accept = createAccept({ db, cache, log, clock, telemetry, acceptWaitMs: config.acceptWaitMs });
   const threads = workerCount(config);
-  const work = await (threads === 0
-    ? startWork(workNeeds({ config, clock, telemetry, parts }))
+  const ownWork = threads === 0 ? workNeeds({ config, clock, telemetry, parts }) : null;
+  const work = await (ownWork !== null
+    ? startWork(ownWork)
     : startWorkers({ count: threads, config, dev, telemetry }));
   const leadership = createLeadership({ cache }, "sweep");
   const needs = { ...config, ...parts, clock, telemetry };
@@ -107,6 +109,7 @@ export async function createApp(
       app.stopping = true;
       await warm;
       await accept.drained();
+      ownWork?.pace.end();
       if (config.kafkaBrokers === null) await handedOn(log);
       await sweep.stop();
       await archiving?.stop();
@@ -145,6 +148,7 @@ export function workNeeds({
     ...parts,
     clock,
     telemetry,
+    pace: createLanePace({ onRest: telemetry.laneRested }),
     testProvider: createTestProvider(),
     channels: externalChannels,
     concurrency: concurrencyOf(config),

@@ -1,5 +1,5 @@
 import { Gauge } from "prom-client";
-import type { Channel, Priority } from "./channels/channel.ts";
+import { type Channel, type Priority, priorities } from "./channels/channel.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 /** What waits in this process, read when the metrics are asked for. */
@@ -40,6 +40,22 @@ export function watchAccept(
     registers,
     collect() {
       this.set(waiting());
+    },
+  });
+}
+
+export function watchLanes(
+  { registry }: Pick<Telemetry, "registry">,
+  share: (lane: Priority) => number,
+): void {
+  new Gauge({
+    name: "carillon_lane_share",
+    help: "The part of its time that a lane may work: 1 while it need not give way to a more urgent one",
+    labelNames: ["lane"],
+    aggregator: "min",
+    registers: [registry],
+    collect() {
+      for (const lane of priorities) this.set({ lane }, share(lane));
     },
   });
 }

@@ -1,5 +1,5 @@
 import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { Channel, OutcomeKind, Priority } from "./channels/channel.ts";
+import { type Channel, type OutcomeKind, type Priority, priorities } from "./channels/channel.ts";
 import { createHistogram } from "./telemetry-histogram.ts";
 import { ofProcess, watchEventLoop } from "./telemetry-process.ts";
 
@@ -126,6 +126,12 @@ export function createTelemetry({ level, write = console.error }: { level: Level
     aggregator: "max",
     registers,
   });
+  const laneRests = new Counter({
+    name: "carillon_lane_rest_seconds_total",
+    help: "For how long a lane rested between two pieces of its work, since a more urgent one had some",
+    labelNames: ["lane"],
+    registers,
+  });
   const workerRestarts = new Counter({
     name: "carillon_worker_restarts_total",
     help: "Workers that ended by themselves and were started again",
@@ -140,6 +146,7 @@ export function createTelemetry({ level, write = console.error }: { level: Level
 
   // A counter that appears with its first error would hide that one from rate().
   for (const stage of stages) errors.inc({ stage }, 0);
+  for (const lane of priorities) laneRests.inc({ lane }, 0);
 
   function log(at: Level, message: string, fields: Fields = {}): void {
     if (rank[at] < rank[level]) return;
@@ -204,6 +211,10 @@ export function createTelemetry({ level, write = console.error }: { level: Level
       if (count === 0) return;
       swept.inc({ kind }, count);
       if (kind === "lease") log("warn", "took over deliveries that a stopped process had begun", { count });
+    },
+
+    laneRested(lane: Priority, ms: number): void {
+      laneRests.inc({ lane }, ms / 1000);
     },
 
     workerEnded(index: number, why: string, restartMs: number): void {

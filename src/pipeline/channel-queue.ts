@@ -1,5 +1,6 @@
 import { type Priority, priorities } from "../channels/channel.ts";
 import type { ChannelCounts } from "../telemetry-queues.ts";
+import type { LanePace } from "./lane-pace.ts";
 
 /** A delivery that is leased to this process. */
 export interface Offered {
@@ -21,6 +22,8 @@ export interface ChannelQueue {
 interface QueueOptions<Claimed> {
   /** Sends under way at the same time. */
   concurrency: number;
+  /** How fast a lane may claim. */
+  pace: LanePace;
   /** Makes deliveries ours; gives those that still were to be had. */
   claim(offered: Offered[]): Promise<Claimed[]>;
   unclaim(claimed: Claimed[]): Promise<void>;
@@ -70,6 +73,7 @@ interface Lane<Claimed> {
  */
 export function createChannelQueue<Claimed>({
   concurrency,
+  pace,
   claim,
   unclaim,
   release,
@@ -106,11 +110,16 @@ export function createChannelQueue<Claimed>({
     return taken;
   }
 
-  async function claimNext(lane: Lane<Claimed>, count: number): Promise<void> {
+  async function claimNext(priority: Priority, lane: Lane<Claimed>, count: number): Promise<void> {
     lane.isClaiming = true;
     const offered = takeWaiting(lane, count);
+    const startedMs = performance.now();
     try {
       lane.ready.push(...(await claim(offered)));
+      const tookMs = performance.now() - startedMs;
+      pace.took(priority, tookMs);
+      pump();
+      await pace.rest(priority, tookMs);
     } catch (error) {
       onError(error);
       for (const one of offered) lane.waiting.set(one.id, one);
@@ -142,14 +151,15 @@ export function createChannelQueue<Claimed>({
    * delivery waits, nor a place is free while there is something to send.
    */
   function claimAhead(): void {
-    const count = Math.min(Math.max(concurrency, endedSinceClaim), concurrency * claimPerSend);
+    const most = Math.min(Math.max(concurrency, endedSinceClaim), concurrency * claimPerSend);
     let ready = 0;
-    for (const lane of lanes.values()) {
+    for (const [priority, lane] of lanes) {
+      const count = pace.pieceMax(priority, most);
       ready += lane.ready.length;
       if (ready >= count / 2) return;
       if (lane.waiting.size === 0 || lane.isClaiming) continue;
       endedSinceClaim = 0;
-      void claimNext(lane, count);
+      void claimNext(priority, lane, count);
     }
   }
 

@@ -18,6 +18,7 @@ import type { Telemetry } from "../telemetry.ts";
 import type { ChannelCounts } from "../telemetry-queues.ts";
 import { type ChannelQueue, createChannelQueue } from "./channel-queue.ts";
 import { type ClaimedMessage, claimMessages, releaseOffered, unclaimMessages } from "./claim.ts";
+import type { LanePace } from "./lane-pace.ts";
 import type { Recorded, RecordStage } from "./record.ts";
 import { verdictOf } from "./retry.ts";
 
@@ -40,6 +41,7 @@ interface Needs {
   cache: Cache;
   clock: Clock;
   telemetry: Telemetry;
+  pace: LanePace;
   record: RecordStage;
   providers: Providers;
   testProvider: Provider;
@@ -62,6 +64,7 @@ export function createDeliver(needs: Needs): Deliver {
       channel,
       createChannelQueue<ClaimedMessage>({
         concurrency,
+        pace: needs.pace,
         claim: (offered) => claimMessages(needs, channel, offered),
         unclaim: (claimed) => unclaimMessages(needs, channel, claimed),
         release: (ids) => releaseOffered(needs, channel, ids),

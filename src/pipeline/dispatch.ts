@@ -4,9 +4,10 @@ import type { Channel, ExternalChannel, Priority } from "../channels/channel.ts"
 import { type Cache, type Clock, type Database, EventsRefused, type NotificationEvent } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
 import type { Deliver } from "./deliver.ts";
+import type { LanePace } from "./lane-pace.ts";
 import { type Decision, plan } from "./plan.ts";
 import { loadProfiles } from "./profiles.ts";
-import { storeOrRefuse } from "./refusal.ts";
+import { type Refused, storeOrRefuse } from "./refusal.ts";
 import { iso } from "./time.ts";
 
 interface Needs {
@@ -14,6 +15,7 @@ interface Needs {
   cache: Cache;
   clock: Clock;
   telemetry: Telemetry;
+  pace: LanePace;
   deliver: Deliver;
   leaseMs: number;
   cachePreferencesTtlSeconds: number;
@@ -25,12 +27,23 @@ const batchesAtOnce = 3;
 type Planned = { event: NotificationEvent; decisions: Decision[] };
 
 /**
- * Plans a batch and stores what was decided; deliveries that are to be sent go on to their channel's queue.
+ * Plans a batch and stores what was decided, in pieces where its lane gives way to others; deliveries that are to be sent go
+ * on to their channel's queue.
  *
  * @throws EventsRefused where the database will never take some of it; the rest is stored
  */
 export async function dispatch(needs: Needs, batch: NotificationEvent[], lane: Priority): Promise<void> {
-  const refused = await storeOrRefuse(batch, (part) => dispatchPart(needs, part, lane));
+  const { pace } = needs;
+  const refused: Refused<NotificationEvent>[] = [];
+  for (let at = 0; at < batch.length; ) {
+    const piece = batch.slice(at, at + pace.pieceMax(lane, batch.length));
+    at += piece.length;
+    const startedMs = performance.now();
+    refused.push(...(await storeOrRefuse(piece, (part) => dispatchPart(needs, part, lane))));
+    const tookMs = performance.now() - startedMs;
+    pace.took(lane, tookMs);
+    await pace.rest(lane, tookMs);
+  }
   if (refused.length > 0) throw new EventsRefused(refused.map(({ item, why }) => ({ event: item, why })));
 }
 

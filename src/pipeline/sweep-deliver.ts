@@ -4,6 +4,7 @@ import { type ExternalChannel, type Priority, type Providers, priorities } from 
 import type { Clock, Database } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
 import type { Deliver } from "./deliver.ts";
+import type { LanePace } from "./lane-pace.ts";
 import type { SweepTask } from "./sweep.ts";
 import { iso } from "./time.ts";
 
@@ -15,10 +16,15 @@ interface Needs {
   providers: Providers;
   channels: readonly ExternalChannel[];
   leaseMs: number;
+  pace: LanePace;
+  /** More is due than this round hands on. */
+  onMore: () => void;
 }
 
 /** Rows that one statement takes at most: what is joined by a loop, where the server chooses one, grows with its square. */
 const pageMax = 500;
+/** Pages that a lane which gives way hands on in a round: it rests in between, and what is due of others waits for it. */
+const pagesGivingWay = 8;
 
 /** Offers deliveries that are due (retries, replays, what found its queue full, what was abandoned) to the queues. */
 export function deliveriesTask(needs: Needs): SweepTask {
@@ -42,14 +48,15 @@ export async function releaseOrphans({ db, clock, telemetry }: Needs): Promise<v
 }
 
 async function offerDeliveries(
-  { db, deliver, telemetry, providers, leaseMs }: Needs,
+  { db, deliver, telemetry, providers, leaseMs, pace, onMore }: Needs,
   channel: ExternalChannel,
   priority: Priority,
   nowMs: number,
 ): Promise<void> {
-  for (;;) {
-    const limit = Math.min(deliver.room(channel, priority), pageMax);
+  for (let page = 1; ; page += 1) {
+    const limit = Math.min(deliver.room(channel, priority), pace.pieceMax(priority, pageMax));
     if (limit === 0) return; // It wakes the sweep once it has room.
+    const startedMs = performance.now();
     const taken = await takeDueDeliveries(db.orm, {
       channel,
       priority,
@@ -68,5 +75,7 @@ async function offerDeliveries(
       nowMs + leaseMs,
     );
     if (taken.length < limit) return;
+    if (page >= pagesGivingWay && pace.share(priority) < 1) return onMore();
+    await pace.rest(priority, performance.now() - startedMs);
   }
 }

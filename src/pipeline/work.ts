@@ -1,9 +1,10 @@
 import type { ExternalChannel, Provider, Providers } from "../channels/channel.ts";
 import type { Cache, Clock, Database, EventLog } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
-import { watchChannels } from "../telemetry-queues.ts";
+import { watchChannels, watchLanes } from "../telemetry-queues.ts";
 import { createDeliver } from "./deliver.ts";
 import { dispatch } from "./dispatch.ts";
+import type { LanePace } from "./lane-pace.ts";
 import { createRecord } from "./record.ts";
 import { createSweep } from "./sweep.ts";
 import { deliveriesTask, releaseOrphans } from "./sweep-deliver.ts";
@@ -26,6 +27,7 @@ interface Needs {
   log: EventLog;
   clock: Clock;
   telemetry: Telemetry;
+  pace: LanePace;
   providers: Providers;
   testProvider: Provider;
   channels: readonly ExternalChannel[];
@@ -39,12 +41,13 @@ interface Needs {
 
 /** The half of the path that follows the event log, on this thread: dispatch, deliver, record, and their sweep. */
 export async function startWork(needs: Needs): Promise<Work> {
-  const { log, db } = needs;
+  const { log, db, pace, telemetry } = needs;
   const record = createRecord(needs);
   let wake = () => {};
   const deliver = createDeliver({ ...needs, record, onRoom: () => wake() });
-  watchChannels(needs.telemetry, deliver.counts);
-  const work = { ...needs, deliver };
+  watchChannels(telemetry, deliver.counts);
+  watchLanes(telemetry, pace.share);
+  const work = { ...needs, deliver, onMore: () => wake() };
   await releaseOrphans(work);
   const sweep = createSweep({ ...needs, intervalMs: needs.sweepIntervalMs }, [deliveriesTask(work)]);
   wake = sweep.wake;
@@ -57,6 +60,7 @@ export async function startWork(needs: Needs): Promise<Work> {
     sweep: sweep.run,
     metrics: async () => [],
     async stop(graceMs) {
+      pace.end();
       await sweep.stop();
       await log.close();
       await deliver.stop(graceMs);

@@ -1,6 +1,7 @@
 /** What has no place in a channel's queue is nobody's to forget: it is given back. */
 import { expect, test } from "bun:test";
 import { createChannelQueue } from "../../src/pipeline/channel-queue.ts";
+import { createLanePace } from "../../src/pipeline/lane-pace.ts";
 
 const laneCapacity = 20_000;
 const leaseUntilMs = Number.POSITIVE_INFINITY;
@@ -14,6 +15,7 @@ function heldQueue() {
   let rooms = 0;
   const queue = createChannelQueue<string>({
     concurrency: 64,
+    pace: createLanePace(),
     claim: async (offered) => {
       await open.promise;
       return offered.map(({ id }) => id);

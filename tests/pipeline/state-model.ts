@@ -13,6 +13,7 @@ import { createAccept } from "../../src/pipeline/accept.ts";
 import { type ClaimedMessage, claimMessages, unclaimMessages } from "../../src/pipeline/claim.ts";
 import type { Deliver } from "../../src/pipeline/deliver.ts";
 import { dispatch } from "../../src/pipeline/dispatch.ts";
+import { createLanePace } from "../../src/pipeline/lane-pace.ts";
 import { createLeadership } from "../../src/pipeline/leadership.ts";
 import { createRecord, type Recorded } from "../../src/pipeline/record.ts";
 import { verdictOf } from "../../src/pipeline/retry.ts";
@@ -78,14 +79,20 @@ export async function startModel(world: World) {
     fullChannels: () => (full ? ["email"] : []),
     reachable: () => true,
   };
-  const parts = { ...app, ...app.config, log: log as EventLog, deliver: deliver as Deliver };
+  const parts = {
+    ...app,
+    ...app.config,
+    log: log as EventLog,
+    deliver: deliver as Deliver,
+    pace: createLanePace(),
+  };
   const accept = createAccept(parts);
   const record = createRecord(app);
   const leadership = createLeadership(app, "the model's sweep");
   const sweep = createSweep({ ...parts, intervalMs: minute }, [
     pendingTask(parts, leadership),
     scheduledTask(parts),
-    deliveriesTask({ ...parts, channels: ["email", "webhook"] }),
+    deliveriesTask({ ...parts, channels: ["email", "webhook"], onMore: () => {} }),
   ]);
 
   /** Every other time one of the likely ones, so that much happens; else any, so that the absurd is tried too. */

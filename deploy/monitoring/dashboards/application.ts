@@ -121,6 +121,19 @@ export const application = dashboard(
         { says: "Of the sends that a channel may make at the same time.", unit: "share" },
       ),
       lines(
+        "Giving way",
+        { "{{lane}}": "min by (lane) (carillon_lane_share)" },
+        {
+          says: "The part of its time that a lane may work: below 1 while a more urgent one would notice more.",
+          unit: "share",
+        },
+      ),
+      lines(
+        "Resting",
+        { "{{lane}}": "sum by (lane) (rate(carillon_lane_rest_seconds_total[$__rate_interval]))" },
+        { says: "Seconds a second that lanes rested for more urgent ones, over all that they do at a time." },
+      ),
+      lines(
         "Oldest",
         {
           pending: "max(carillon_pending_oldest_seconds)",
