@@ -1,6 +1,8 @@
 /** A row that only the database can refuse does not take its neighbours along. */
 import { expect, test } from "bun:test";
-import type { Submission } from "../../src/pipeline/accept.ts";
+import { createAccept, type Submission } from "../../src/pipeline/accept.ts";
+import type { EventLog } from "../../src/ports.ts";
+import { eventually } from "../eventually.ts";
 import type { ListedNotification } from "../process/client.ts";
 import { stacks } from "../stacks.ts";
 import { aNotification, projectOf } from "./rows.ts";
@@ -91,3 +93,37 @@ test.each(stacks)(
     expectLogged(world, /accept failed/);
   },
 );
+
+test.each(stacks)("on %s, what is critical is stored though flushes of others hang", async (stack) => {
+  await using world = await createWorld({ stack });
+  const { app } = world;
+  const projectId = await projectOf(world);
+  const open = Promise.withResolvers<void>();
+  let hanging = 0;
+  const publishBuffered: EventLog["publishBuffered"] = async (events) => {
+    if (events.some(({ priority }) => priority !== "critical")) {
+      hanging += 1;
+      await open.promise;
+    }
+    return events.length;
+  };
+  const accept = createAccept({ ...app, ...app.config, log: { ...app.log, publishBuffered } });
+  const submit = (priority: "critical" | "low") =>
+    accept.submit({
+      notifications: [aNotification({ projectId, nowMs: app.clock.now(), title: priority, priority })],
+      idempotency: null,
+    });
+
+  const low = [submit("low")];
+  await eventually(() => hanging === 1);
+  low.push(submit("low"));
+  await eventually(() => hanging === 2);
+  low.push(submit("low"));
+  await submit("critical");
+  expect(await titlesIn(world)).toEqual(["critical", "low", "low"]);
+
+  open.resolve();
+  await Promise.all(low);
+  await accept.drained();
+  expect(await titlesIn(world)).toEqual(["critical", "low", "low", "low"]);
+});
