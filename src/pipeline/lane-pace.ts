@@ -42,6 +42,8 @@ const shareMin = 1 / 32;
 /** A lane that gives way begins a piece after so long in any case, in milliseconds. */
 const restMaxMs = 250;
 
+const [mostUrgent] = priorities;
+
 interface Lane {
   lastWorkMs: number;
   share: number;
@@ -51,9 +53,10 @@ interface Lane {
 }
 
 /**
- * Who waits where lanes share a processor and a database. While a more urgent lane has work, a lane works in small pieces and
- * rests after each, for as long as the urgent one's own pieces say: where 95 of 100 take at most three times what they take
- * alone, the lane rests less and less, and where they do not, more. So it holds on any machine, and none rests unnoticed.
+ * Who waits where lanes share a processor and a database. While the most urgent lane has work, the others work in small pieces
+ * and rest after each, for as long as its own pieces say: where 95 of 100 take at most three times what they take alone, they
+ * rest less and less, and where they do not, more. So it holds on any machine, and none rests unnoticed. Among the others
+ * none gives way: each has its own queues, and what they would gain does not pay for the rests.
  *
  * It is LEDBAT (RFC 6817) with a share of time in place of a window: the background yields to a delay, not to a loss, and
  * measures the delay against the one of an empty queue. As in LEDBAT++ (draft-irtf-iccrg-ledbat-plus-plus) it slows down
@@ -68,7 +71,7 @@ export function createLanePace({
   let isEnded = false;
   const lanes = new Map<Priority, Lane>();
   for (const priority of priorities.toReversed()) {
-    const below = [...lanes.values()];
+    const below = priority === mostUrgent ? [...lanes.values()] : [];
     lanes.set(priority, {
       lastWorkMs: Number.NEGATIVE_INFINITY,
       share: shareMin,

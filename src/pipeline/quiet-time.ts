@@ -1,5 +1,7 @@
-/** Pieces that a quantile is taken of. */
+/** Pieces that a quantile is taken of; where they are few, what came within so many milliseconds, if it is a few at least. */
 const windowPieces = 100;
+const windowMs = 5000;
+const windowPiecesMin = 10;
 /** For how long the least of them holds, in milliseconds: a plan, a server or a load that changed is seen after that. */
 const periodMs = 300_000;
 
@@ -10,14 +12,15 @@ export interface QuietTime {
 }
 
 /**
- * What a piece of a lane's work takes while nothing is in its way: the least p95 of a hundred pieces in a row, of the last
- * five minutes. As LEDBAT takes the least delay of some minutes for that of an empty queue (RFC 6817, section 4.2); a
+ * What a piece of a lane's work takes while nothing is in its way: the least p95 of a hundred pieces in a row, or of five
+ * seconds, in the last five minutes. As LEDBAT takes the least delay of some minutes for that of an empty queue (RFC 6817, section 4.2); a
  * quantile, since it is a quantile that is held.
  */
 export function createQuietTime(): QuietTime {
   let window: number[] = [];
   let least: number | null = null;
   let endsMs = Number.NEGATIVE_INFINITY;
+  let windowSinceMs = 0;
   return {
     add(tookMs, nowMs) {
       if (nowMs >= endsMs) {
@@ -25,9 +28,11 @@ export function createQuietTime(): QuietTime {
         least = null;
         endsMs = nowMs + periodMs;
       }
+      if (window.length === 0) windowSinceMs = nowMs;
       window.push(tookMs);
-      if (window.length < windowPieces) return;
-      const p95 = window.toSorted((a, b) => a - b)[windowPieces * 0.95] ?? tookMs;
+      const isLong = nowMs - windowSinceMs >= windowMs && window.length >= windowPiecesMin;
+      if (window.length < windowPieces && !isLong) return;
+      const p95 = window.toSorted((a, b) => a - b)[Math.floor(window.length * 0.95)] ?? tookMs;
       least = Math.min(least ?? p95, p95);
       window = [];
     },

@@ -52,7 +52,7 @@ test("a batch is planned, and what is due handed on, in pieces of 32 and with an
       channels: ["webhook"],
     }),
   );
-  await createAccept({ ...app, log: { ...app.log, publishBuffered } }).submit({
+  await createAccept({ ...app, ...app.config, log: { ...app.log, publishBuffered } }).submit({
     notifications,
     idempotency: null,
   });

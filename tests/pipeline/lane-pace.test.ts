@@ -75,15 +75,16 @@ test("with nothing more urgent beside it, a lane works in whole batches and neve
   }
 });
 
-test("a lane gives way to those above it and to no other, until they had no work for a second", async () => {
+test("every other lane gives way to the critical one and to no other, until it had no work for a second", async () => {
   const { pace, pass, restAfter } = paceInTime();
-  pace.took("normal", 1);
-  pace.took("low", 1);
-  expect([pace.pieceMax("low", 500), pace.pieceMax("low", 5)]).toEqual([32, 5]);
-  expect(pace.pieceMax("normal", 500)).toBe(500);
-  pace.took("high", 1);
-  expect(pace.pieceMax("normal", 500)).toBe(32);
-  expect(pace.pieceMax("high", 500)).toBe(500);
+  for (const lane of ["low", "normal", "high"] as const) pace.took(lane, 1);
+  expect(pace.pieceMax("low", 500)).toBe(500);
+  expect(await restAfter("low", 2)).toBe(0);
+  pace.took("critical", 1);
+  for (const lane of ["low", "normal", "high"] as const) {
+    expect([pace.pieceMax(lane, 500), pace.pieceMax(lane, 5)]).toEqual([32, 5]);
+  }
+  expect(pace.pieceMax("critical", 500)).toBe(500);
   expect(await restAfter("low", 2)).toBe(2 * 31);
   pass(1000);
   expect(await restAfter("low", 2)).toBe(0);
@@ -93,6 +94,18 @@ test("a lane gives way to those above it and to no other, until they had no work
 test("until it is known what an urgent piece takes, the lanes below work as little as they ever do", () => {
   const world = paceInTime();
   expect(new Set(world.contest(100, () => quietMs).slice(1))).toEqual(new Set([shareMin]));
+});
+
+test("of an urgent lane that has little work, five seconds are enough to know it", () => {
+  const { pace, pass } = paceInTime();
+  const shares = Array.from({ length: 20 }, () => {
+    pace.took("low", 1);
+    pace.took("critical", quietMs);
+    pass(500);
+    return pace.share("low");
+  });
+  expect(shares.slice(0, 10)).toEqual(Array(10).fill(shareMin));
+  expect(shares.at(-1)).toBeGreaterThan(shareMin);
 });
 
 test("who disturbs nobody soon works without a rest", () => {
