@@ -1,6 +1,7 @@
 import type { Part } from "./part.ts";
 import { bulk } from "./parts/bulk.ts";
 import { burstLag } from "./parts/burst.ts";
+import { compression } from "./parts/compression.ts";
 import { embedded } from "./parts/embedded.ts";
 import { endToEnd } from "./parts/end-to-end.ts";
 import { lanes } from "./parts/lanes.ts";
@@ -17,5 +18,9 @@ export const parts: Record<string, { measures: string; run: Part }> = {
   latency: { measures: "times, cache and database at half of the reached rate", run: latency },
   burst: { measures: "how fast a burst of 100,000 is worked off", run: burstLag },
   lanes: { measures: "critical ones while 100,000 of low priority wait", run: lanes },
+  compression: {
+    measures: "what zstd, brotli and gzip save of answers, and in which time",
+    run: compression,
+  },
   embedded: { measures: "the parts that need no server", run: embedded },
 };
