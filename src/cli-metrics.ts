@@ -10,7 +10,7 @@ import { createHttpTelemetry } from "./telemetry-http.ts";
 import { createKafkaTelemetry } from "./telemetry-kafka.ts";
 import { watchMachine } from "./telemetry-machine.ts";
 import { ofProcess } from "./telemetry-process.ts";
-import { watchAccept, watchChannels, watchLanes } from "./telemetry-queues.ts";
+import { watchAccept, watchChannels, watchLanes, watchReceivers } from "./telemetry-queues.ts";
 
 const startMark = "<!-- metrics -->";
 const endMark = "<!-- /metrics -->";
@@ -57,6 +57,7 @@ export function everything(): Registry {
   watchAccept(telemetry, { waiting: unread, backlog: unread });
   watchChannels(telemetry, unread);
   watchLanes(telemetry, unread);
+  watchReceivers(telemetry, { webhook: { name: "webhook", send: unread, silentHosts: unread } });
   createDatabaseTelemetry({ registry, log, slowQueryMs: 0 });
   watchDatabaseServer(registry, unread);
   const cache = createCacheTelemetry({ registry, log, names: [] });

@@ -1,5 +1,5 @@
 import { Gauge } from "prom-client";
-import { type Channel, type Priority, priorities } from "./channels/channel.ts";
+import { type Channel, type Priority, type Providers, priorities } from "./channels/channel.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 /** What waits in this process, read when the metrics are asked for. */
@@ -77,4 +77,19 @@ export function watchChannels(
   gauge("waiting", "Deliveries that wait in memory to be sent", ({ waiting }) => waiting);
   gauge("sending", "Sends under way", ({ sending }) => sending);
   gauge("sending_max", "Sends that may be under way at the same time", ({ sendingMax }) => sendingMax);
+}
+
+/** Where a provider knows of hosts that do not answer. */
+export function watchReceivers({ registry }: Pick<Telemetry, "registry">, providers: Providers): void {
+  const known = Object.values(providers).filter(({ silentHosts }) => silentHosts !== undefined);
+  if (known.length === 0) return;
+  new Gauge({
+    name: "carillon_receivers_silent",
+    help: "Hosts of webhooks that left many calls in a row unanswered, and have not answered since",
+    aggregator: "max", // Each thread finds out for itself.
+    registers: [registry],
+    collect() {
+      this.set(known.reduce((sum, { silentHosts }) => sum + (silentHosts?.() ?? 0), 0));
+    },
+  });
 }

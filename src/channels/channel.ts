@@ -68,6 +68,8 @@ export interface Provider {
   send(message: Message, signal: AbortSignal): Promise<Outcome>;
   /** Whether the other side answers now, for `doctor`: throws an error whose message says what is wrong. */
   check?(): Promise<void>;
+  /** How many hosts are left alone since they do not answer, of a provider that calls many. */
+  silentHosts?(): number;
   close?(): Promise<void>;
 }
 

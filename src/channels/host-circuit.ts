@@ -26,6 +26,8 @@ export interface HostCircuit {
   /** It gave an answer, whatever it said. */
   answered(host: string): void;
   unanswered(host: string, nowMs: number): void;
+  /** Hosts that left so many calls unanswered that they are left alone, and have not answered since. */
+  silent(): number;
 }
 
 /** @param callMaxMs how long a call may take: for so long no other one asks */
@@ -53,5 +55,6 @@ export function createHostCircuit({ callMaxMs }: { callMaxMs: number }): HostCir
       known.restUntilMs = nowMs + known.restMs;
       known.askedUntilMs = 0;
     },
+    silent: () => [...hosts.values()].filter(({ unanswered }) => unanswered >= unansweredMax).length,
   };
 }

@@ -1,7 +1,7 @@
 import type { ExternalChannel, Provider, Providers } from "../channels/channel.ts";
 import type { Cache, Clock, Database, EventLog } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
-import { watchChannels, watchLanes } from "../telemetry-queues.ts";
+import { watchChannels, watchLanes, watchReceivers } from "../telemetry-queues.ts";
 import { createDeliver } from "./deliver.ts";
 import { dispatch } from "./dispatch.ts";
 import type { LanePace } from "./lane-pace.ts";
@@ -47,6 +47,7 @@ export async function startWork(needs: Needs): Promise<Work> {
   const deliver = createDeliver({ ...needs, record, onRoom: () => wake() });
   watchChannels(telemetry, deliver.counts);
   watchLanes(telemetry, pace.share);
+  watchReceivers(telemetry, needs.providers);
   const work = { ...needs, deliver, onMore: () => wake() };
   await releaseOrphans(work);
   const sweep = createSweep({ ...needs, intervalMs: needs.sweepIntervalMs }, [deliveriesTask(work)]);

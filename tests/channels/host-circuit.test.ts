@@ -59,3 +59,13 @@ test("what was under way when it was found out does not prolong its rest", () =>
   const circuit = silent(64);
   expect(circuit.restOf(host, 0)).toBe(15_000);
 });
+
+test("it is counted from the 16th call without an answer to the next answer, though its rest is over", () => {
+  expect(silent(15).silent()).toBe(0);
+  const circuit = silent(16);
+  expect(circuit.silent()).toBe(1);
+  expect(circuit.restOf(host, 15_000)).toBe(0);
+  expect(circuit.silent()).toBe(1);
+  circuit.answered(host);
+  expect(circuit.silent()).toBe(0);
+});

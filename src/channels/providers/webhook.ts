@@ -93,6 +93,7 @@ export function createWebhookProvider(options: WebhookProviderOptions): Provider
         return outcomeOfSilence(error, deadline);
       }
     },
+    silentHosts: circuit.silent,
     async close() {
       agents.http.destroy();
       agents.https.destroy();
