@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { dashboards, jsonOf } from "../../deploy/monitoring/dashboards/dashboards.ts";
-import { targets } from "../../deploy/monitoring/dashboards/targets.ts";
+import { bounds, targets } from "../../src/targets.ts";
 import { monitoring } from "./prometheus.ts";
 
 const folder = join(monitoring, "grafana/dashboards");
@@ -34,6 +34,27 @@ test("dashboards and alerts know the same targets", async () => {
   const rules = await Bun.file(join(monitoring, "rules/targets.yml")).text();
   const bounds = [...rules.matchAll(/expr: \S+ [<>] ([\d.]+)/g)].map(([, bound]) => Number(bound));
   expect(bounds).toEqual(Object.values(targets).flatMap(({ warning, critical }) => [warning, critical]));
+});
+
+/** The alerts that stand for each bound, the warning first. */
+const alertsOf: Record<keyof typeof bounds, string[]> = {
+  pendingOldestSeconds: ["OldPending", "VeryOldPending"],
+  dueOldestSeconds: ["LateDeliveries"],
+  eventLoopLagSeconds: ["EventLoopHeldUp"],
+  ownErrorsPerSecond: ["OwnErrors"],
+  failedDeliveryRatio: ["DeliveriesFail"],
+  poolRatio: ["BusyPool"],
+  diskFreeRatio: ["DiskFills", "DiskNearlyFull"],
+};
+
+test("doctor and alerts know the same bounds", async () => {
+  const rules = await Bun.file(join(monitoring, "rules/alerts.yml")).text();
+  const boundOf = (alert: string) =>
+    Number(new RegExp(`alert: ${alert}\\n\\s+expr: .* [<>] ([\\d.]+)\\n`).exec(rules)?.[1]);
+  for (const [name, alerts] of Object.entries(alertsOf)) {
+    const { warning, critical } = bounds[name as keyof typeof bounds];
+    expect([name, ...alerts.map(boundOf)]).toEqual([name, ...[warning, critical].filter(Number.isFinite)]);
+  }
 });
 
 test("nothing that is shipped for monitoring holds a password", async () => {

@@ -5,7 +5,7 @@ import { isProduct, isTypeScript, type Rule, type SourceFile } from "./rule.ts";
 const parts: { part: string; path: RegExp; imports: string[] }[] = [
   {
     part: "entry",
-    path: /^src\/(main|cli(-\w+)?|doctor(-\w+)?|spelling|server-address|greeting|serve|worker)\.ts$/,
+    path: /^src\/(main|cli(-\w+)?|doctor(-\w+)*|spelling|server-address|service-url|metrics-text|greeting|serve|worker)\.ts$/,
     imports: ["app", "http", "pipeline", "channels", "config", "db", "open"],
   },
   {
@@ -13,10 +13,10 @@ const parts: { part: string; path: RegExp; imports: string[] }[] = [
     path: /^src\/(app|parts|probes|thread-metrics|worker-(pool|share))\.ts$/,
     imports: ["adapters", "http", "pipeline", "channels", "config", "db", "open"],
   },
-  // The words of the product, the errors, what is logged and counted, and the ports.
+  // The words of the product, the errors, what is logged and counted, its targets, and the ports.
   {
     part: "open",
-    path: /^(src\/(errors|telemetry(-\w+)*|ports|channels\/channel)\.ts|package\.json)$/,
+    path: /^(src\/(errors|targets|telemetry(-\w+)*|ports|channels\/channel)\.ts|package\.json)$/,
     imports: [],
   },
   // Its types are open to all; its values are read at the entry alone, and handed on.

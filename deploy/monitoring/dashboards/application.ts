@@ -1,6 +1,6 @@
+import { targets } from "../../../src/targets.ts";
 import { dashboard } from "./dashboard.ts";
 import { figure, lines } from "./panel.ts";
-import { targets } from "./targets.ts";
 
 const quantile = (share: number) =>
   `histogram_quantile(${share}, sum by (le) (rate(carillon_http_request_seconds_bucket{route!~"/metrics|/healthz|/readyz"}[$__rate_interval])))`;

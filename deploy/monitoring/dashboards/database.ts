@@ -1,6 +1,6 @@
+import { targets } from "../../../src/targets.ts";
 import { dashboard } from "./dashboard.ts";
 import { figure, lines } from "./panel.ts";
-import { targets } from "./targets.ts";
 
 const quantile = (share: number) =>
   `histogram_quantile(${share}, sum by (le) (rate(carillon_database_query_seconds_bucket[$__rate_interval])))`;

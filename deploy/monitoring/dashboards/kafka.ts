@@ -1,6 +1,6 @@
+import { targets } from "../../../src/targets.ts";
 import { dashboard } from "./dashboard.ts";
 import { figure, lines } from "./panel.ts";
-import { targets } from "./targets.ts";
 
 export const kafka = dashboard("kafka", "Kafka", "What the event log carries, and how far it is behind.", {
   "At a glance": [

@@ -1,6 +1,6 @@
+import { targets } from "../../../src/targets.ts";
 import { dashboard } from "./dashboard.ts";
 import { figure, lines } from "./panel.ts";
-import { targets } from "./targets.ts";
 
 export const overview = dashboard("overview", "overview", "Whether it does what it is for, at a glance.", {
   "Against the targets": [

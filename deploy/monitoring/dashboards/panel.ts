@@ -14,7 +14,7 @@ import { ThresholdsConfigBuilder, ThresholdsMode } from "@grafana/grafana-founda
 import { DataqueryBuilder } from "@grafana/grafana-foundation-sdk/prometheus";
 import { PanelBuilder as FigurePanel } from "@grafana/grafana-foundation-sdk/stat";
 import { PanelBuilder as LinesPanel } from "@grafana/grafana-foundation-sdk/timeseries";
-import type { Target } from "./targets.ts";
+import type { Target } from "../../../src/targets.ts";
 import { units } from "./units.ts";
 
 /** Which Prometheus is asked is chosen on the dashboard. */
