@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { settings } from "./config.ts";
 import { StartError } from "./errors.ts";
+import { serviceUrl } from "./service-url.ts";
 
 /** How long the service may take to answer, in milliseconds: /readyz itself waits 2 s for its database. */
 const timeoutMs = 4000;
@@ -27,20 +27,12 @@ export function addHealthCommand(program: Command): void {
   program
     .command("health")
     .description("Ask the service that runs whether it takes requests.")
-    .option("--url <url>", "Where the service listens.", ownUrl())
+    .option("--url <url>", "Where the service listens.", serviceUrl(process.env))
     .addHelpText("after", afterHelp)
     .action(async ({ url }: { url: string }, command: Command) => {
       if (!URL.canParse(url)) command.error(`error: --url ${url} is no URL`);
       console.log(await health(url.replace(/\/+$/, "")));
     });
-}
-
-/** What listens on all addresses is asked on loopback. */
-function ownUrl(): string {
-  const host = process.env[settings.host.name] || "127.0.0.1";
-  const port = process.env[settings.port.name] || settings.port.default;
-  const asked = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
-  return `http://${asked.includes(":") ? `[${asked}]` : asked}:${port}`;
 }
 
 /** A sentence. Throws a StartError with what is missing. */

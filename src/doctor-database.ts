@@ -1,9 +1,11 @@
 import { newestVersion } from "../db/migrate.ts";
 import type { ServerState } from "../db/server-state.ts";
 import type { Config } from "./config.ts";
+import { examineBacklog } from "./doctor-database-backlog.ts";
+import { examineTrouble } from "./doctor-database-trouble.ts";
 import { type Finding, fail, ok, type Result, sentence, warn } from "./doctor-finding.ts";
 import { StartError } from "./errors.ts";
-import { lookAtPostgres } from "./probes.ts";
+import { type DatabaseLook, lookAtDatabase, lookAtPostgres } from "./probes.ts";
 import { addressIn } from "./server-address.ts";
 import { workerCount } from "./worker-share.ts";
 
@@ -15,16 +17,19 @@ const lagMaxSeconds = 10;
 const listeners = 1;
 
 export async function examineDatabase(config: Config, url: string): Promise<Finding[]> {
-  let state: ServerState;
+  let looked: DatabaseLook;
   try {
-    state = await lookAtPostgres(config, url);
+    looked = await lookAtDatabase(config, url);
   } catch (error) {
-    return [{ check: "database", ...unusable(error, "DATABASE_URL") }];
+    return [{ check: "database", ...unusable(error, "DATABASE_URL"), entry: "database" }];
   }
+  const { state, trouble, backlog } = looked;
   return [
     { check: "database", ...schemaOf(state, url) },
     ...(config.databasePgbouncer ? [] : [{ check: "connections", ...connectionsOf(state, config) }]),
     { check: "clock", ...clockOf(state) },
+    ...(trouble === null ? [] : examineTrouble(trouble)),
+    ...(backlog === null ? [] : examineBacklog(backlog)),
   ];
 }
 
@@ -70,6 +75,7 @@ function clockOf({ clockAheadMs }: ServerState): Result {
   return warn(
     `The database's clock is ${Math.round(apartMs / 100) / 10} s ${clockAheadMs > 0 ? "ahead of" : "behind"} this machine's.`,
     "Set both by NTP.",
+    "wrong-clock",
   );
 }
 
@@ -87,6 +93,7 @@ export async function examineReplica(config: Config, url: string): Promise<Resul
     return warn(
       `${place} is ${Math.round(lagSeconds)} s behind.`,
       "Lists lack what came since: look at its log.",
+      "replica-behind",
     );
   } catch (error) {
     const { found, todo } = unusable(error, "DATABASE_REPLICA_URL");

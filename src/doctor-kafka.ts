@@ -1,5 +1,6 @@
 import type { Config } from "./config.ts";
 import { type Finding, fail, ok, type Result, sentence, warn } from "./doctor-finding.ts";
+import { examineKafkaWork } from "./doctor-kafka-work.ts";
 import { type KafkaState, lookAtKafka } from "./probes.ts";
 
 export async function examineKafka(config: Config, brokers: string[]): Promise<Finding[]> {
@@ -11,10 +12,15 @@ export async function examineKafka(config: Config, brokers: string[]): Promise<F
     const found = sentence(`${place} cannot be used: ${(error as Error).message}`);
     const todo =
       "Start it, or correct KAFKA_BROKERS: until it answers, requests are taken and nothing is sent.";
-    return [{ check: "event log", ...fail(found, todo) }];
+    return [{ check: "event log", ...fail(found, todo, "kafka-down") }];
   }
   const broken = config.databaseUrl === null ? [{ check: "event log", ...withoutServer }] : [];
-  return [{ check: "event log", ...clusterOf(place, state, config) }, ...topicsOf(state, config), ...broken];
+  return [
+    { check: "event log", ...clusterOf(place, state, config) },
+    ...topicsOf(state, config),
+    ...broken,
+    ...(state.work === null ? [] : examineKafkaWork(state.work)),
+  ];
 }
 
 const withoutServer = warn(

@@ -1,7 +1,9 @@
 import type { Config } from "./config.ts";
 import { fail, ok, type Result, sentence, warn } from "./doctor-finding.ts";
+import { megabytes, percent } from "./doctor-words.ts";
 import { probeRedis, type RedisState } from "./probes.ts";
 import { addressIn } from "./server-address.ts";
+import { targets } from "./targets.ts";
 
 /** The oldest that has every command that is used. */
 const oldest = [6, 2] as const;
@@ -31,15 +33,18 @@ function silent({ rateLimitFail }: Config, found: string, setting: Setting): Res
     return fail(
       found,
       "Start it, or correct REDIS_URL: with RATE_LIMIT_FAIL=closed all requests are refused.",
+      "redis-down",
     );
   }
   return warn(
     found,
     "Start it, or correct REDIS_URL: until it answers, the database is asked for everything.",
+    "redis-down",
   );
 }
 
-function primary(place: string, { version, role, maxMemoryBytes, evictionPolicy }: RedisState): Result {
+function primary(place: string, state: RedisState): Result {
+  const { version, role, usedMemoryBytes, maxMemoryBytes, evictionPolicy } = state;
   if (role !== "master") {
     return fail(`${place} is a replica, which takes no writes.`, "Set REDIS_URL to its primary.");
   }
@@ -47,6 +52,16 @@ function primary(place: string, { version, role, maxMemoryBytes, evictionPolicy 
     return warn(
       `${place} drops any key once it is full (maxmemory-policy ${evictionPolicy}), locks and limits too.`,
       "Set it to volatile-lru, or give Carillon a Redis of its own.",
+      "redis-full",
+    );
+  }
+  if (maxMemoryBytes > 0 && usedMemoryBytes > maxMemoryBytes * targets.memoryRatio.warning) {
+    return warn(
+      `${place} uses ${megabytes(usedMemoryBytes)}, ${percent(usedMemoryBytes / maxMemoryBytes)} of its maxmemory (bound ${percent(targets.memoryRatio.warning)}, maxmemory-policy ${evictionPolicy}).`,
+      evictionPolicy === "noeviction"
+        ? "It refuses what is written beyond."
+        : "It drops what it was asked for least.",
+      "redis-full",
     );
   }
   return ok(`${place} answers, version ${version}, maxmemory-policy ${evictionPolicy}.`);

@@ -3,6 +3,7 @@ import { newestVersion } from "../db/migrate.ts";
 import { type Config, readConfig, settings } from "./config.ts";
 import { type Finding, fail, ok, type Result, sentence, warn } from "./doctor-finding.ts";
 import { examineServers } from "./doctor-servers.ts";
+import { examineService, type ServiceAddress } from "./doctor-service.ts";
 import { inspectData, providersOf } from "./parts.ts";
 import { listenFault } from "./serve.ts";
 import { nearestName } from "./spelling.ts";
@@ -37,8 +38,15 @@ const checks: Check[] = [
   { name: "webhook", reads: ["webhookSecret", "webhookAllowPrivate"], look: lookAtWebhook },
 ];
 
-/** Everything a start needs, looked at without starting and without changing anything. */
-export async function examine(environment: Record<string, string | undefined>): Promise<Finding[]> {
+/**
+ * Everything a start needs, and what a running service says of itself, looked at without changing anything.
+ *
+ * @param service null where it is not known at which address one may run
+ */
+export async function examine(
+  environment: Record<string, string | undefined>,
+  service: ServiceAddress | null,
+): Promise<Finding[]> {
   const { config, faults } = readConfig(environment);
   const findings = [
     ...faults.map(({ detail }) => fail(sentence(detail), "See carillon --help for what it takes.")),
@@ -48,6 +56,7 @@ export async function examine(environment: Record<string, string | undefined>): 
   if (config.databaseUrl === null) findings.push(...(await run(folderChecks, config)));
   if (faults.length === 0) findings.push(...(await examineServers(config)));
   findings.push(...(await run(checks, config)));
+  if (service !== null) findings.push(...(await examineService(service)));
   return findings;
 }
 
@@ -97,7 +106,8 @@ function lookAtDataFolder({ dataDir }: Config): Result {
     );
   }
   if (database === "lost") {
-    return fail(`${path} has lost its PostgreSQL files.`, "Put a backup in its place, or set DATA_DIR.");
+    const todo = "Put a backup in its place, or set DATA_DIR.";
+    return fail(`${path} has lost its PostgreSQL files.`, todo, "restore");
   }
   return lookAtVersion(path, schemaVersion);
 }
@@ -119,8 +129,8 @@ function lookAtDisk({ dataDir }: Config): Result {
   const { bavail, bsize } = statfsSync(closest);
   const free = bavail * bsize;
   const found = `${Math.floor(free / 1024 ** 2)} MB are free at ${closest}.`;
-  if (free < freeMinBytes) return fail(found, "Make room, or set DATA_DIR.");
-  if (free < freeGoodBytes) return warn(found, "Make room, or set RETENTION_DAYS lower.");
+  if (free < freeMinBytes) return fail(found, "Make room, or set DATA_DIR.", "full-disk");
+  if (free < freeGoodBytes) return warn(found, "Make room, or set RETENTION_DAYS lower.", "full-disk");
   return ok(found);
 }
 
@@ -129,10 +139,15 @@ function lookAtClock({ dataDir }: Config): Result {
   const nowMs = Date.now();
   const { startedAtMs } = inspectData({ dataDir });
   const found = `It is ${new Date(nowMs).toISOString()} here`;
-  if (nowMs < madeAfterMs) return fail(`${found}, which cannot be.`, "Set the clock, best by NTP.");
+  if (nowMs < madeAfterMs)
+    return fail(`${found}, which cannot be.`, "Set the clock, best by NTP.", "wrong-clock");
   if (startedAtMs !== null && startedAtMs > nowMs + clockSlackMs) {
     const startedAt = new Date(startedAtMs).toISOString();
-    return warn(`${found}, and the data was last started at ${startedAt}.`, "Is the clock set back?");
+    return warn(
+      `${found}, and the data was last started at ${startedAt}.`,
+      "Is the clock set back?",
+      "wrong-clock",
+    );
   }
   return ok(`${found}.`);
 }

@@ -88,23 +88,27 @@ test("doctor says of each server that does not answer what follows from it and w
   const lineOf = (check: string) => lines.find((line) => line.includes(` ${check} `)) ?? "none";
   expect(code).toBe(1);
   expect(lineOf("database")).toMatch(
-    /^FAIL .*No PostgreSQL server answers at 127\.0\.0\.1:9: .*\. Start it, or correct host and port in DATABASE_URL\.$/,
+    /^FAIL .*No PostgreSQL server answers at 127\.0\.0\.1:9: .*\. Start it, or correct host and port in DATABASE_URL\. See docs\/runbook\.md#database\.$/,
   );
   expect(lineOf("replica")).toMatch(
     /^warn .* in DATABASE_REPLICA_URL\. Until then, lists are read from DATABASE_URL\.$/,
   );
   expect(lineOf("cache")).toMatch(
-    /^warn .*REDIS_URL: until it answers, the database is asked for everything\.$/,
+    /^warn .*REDIS_URL: until it answers, the database is asked for everything\. See docs\/runbook\.md#redis-down\.$/,
   );
   expect(lineOf("cache copy")).toMatch(
     /^warn .*REDIS_REPLICA_URL: until it answers, REDIS_URL is read from\.$/,
   );
-  expect(lineOf("event log")).toMatch(/^FAIL .*until it answers, requests are taken and nothing is sent\.$/);
+  expect(lineOf("event log")).toMatch(
+    /^FAIL .*until it answers, requests are taken and nothing is sent\. See docs\/runbook\.md#kafka-down\.$/,
+  );
   expect(lineOf("archive")).toMatch(/^warn .*MONGODB_URL: until it answers, nothing is archived/);
   expect(stdout + stderr).not.toContain("hunter2");
 
   const closed = await carillon(["doctor"], { env: { ...env, RATE_LIMIT_FAIL: "closed" } });
-  expect(closed.stdout).toMatch(/^FAIL +cache .*with RATE_LIMIT_FAIL=closed all requests are refused\.$/m);
+  expect(closed.stdout).toMatch(
+    /^FAIL +cache .*with RATE_LIMIT_FAIL=closed all requests are refused\. See docs\/runbook\.md#redis-down\.$/m,
+  );
 });
 
 test("doctor says what does not fit: replicas that are none, pools that are too large, a newer database", async () => {

@@ -1,7 +1,10 @@
+import type { Admin } from "kafkajs";
+import { type Priority, priorities } from "../channels/channel.ts";
 import type { KafkaTelemetry } from "../telemetry-kafka.ts";
 import { kafkaBounds } from "./kafka-bounds.ts";
 import { createKafkaClient, type KafkaSettings } from "./kafka-client.ts";
-import { topicsOf } from "./kafka-topics.ts";
+import { fetchLag } from "./kafka-lag.ts";
+import { deadLetterTopic, laneGroup, topicsOf } from "./kafka-topics.ts";
 
 export interface KafkaState {
   /** Brokers of the cluster. */
@@ -12,6 +15,15 @@ export interface KafkaState {
   missing: string[];
   /** Why it could not make them; null where it could. */
   refused: string | null;
+  /** What is in them; null where some are missing. */
+  work: KafkaWork | null;
+}
+
+export interface KafkaWork {
+  /** Of each lane, events that are not handled yet, and who consumes it. */
+  lanes: { lane: Priority; lag: number; members: number }[];
+  /** Messages that were put aside and are still kept. */
+  deadLetters: number;
 }
 
 /** Nobody wants to wait here for a broker that is being restarted. */
@@ -41,6 +53,7 @@ export async function probeKafka(settings: KafkaSettings, telemetry: KafkaTeleme
       })),
       missing,
       refused: missing.length === 0 ? null : await whyRefused(),
+      work: missing.length === 0 ? await workIn(admin, settings.kafkaTopicPrefix) : null,
     };
 
     /** Asks for it without having it done. */
@@ -64,4 +77,20 @@ export async function probeKafka(settings: KafkaSettings, telemetry: KafkaTeleme
   } finally {
     await admin.disconnect().catch(() => {});
   }
+}
+
+async function workIn(admin: Admin, prefix: string): Promise<KafkaWork> {
+  const [lags, { groups }, letters] = await Promise.all([
+    fetchLag(admin, prefix),
+    admin.describeGroups(priorities.map((lane) => laneGroup(prefix, lane))),
+    admin.fetchTopicOffsets(deadLetterTopic(prefix)),
+  ]);
+  return {
+    lanes: priorities.map((lane) => ({
+      lane,
+      lag: lags[lane],
+      members: groups.find(({ groupId }) => groupId === laneGroup(prefix, lane))?.members.length ?? 0,
+    })),
+    deadLetters: letters.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0),
+  };
 }

@@ -1,20 +1,22 @@
-import { type ServerState, serverState } from "../../db/server-state.ts";
+import type { Drizzle } from "../../db/statement.ts";
 import type { DatabaseTelemetry } from "../telemetry-database.ts";
 import { openPostgresDatabase, type PostgresOptions } from "./database-postgres.ts";
 
 /**
- * Looks at a server as a start would, and changes nothing.
+ * Opens a server as a start would, asks it, and closes it again.
  *
- * @throws StartError where it cannot be used, which says why and what to do
+ * @param ask changes nothing
+ * @throws StartError where it cannot be used, which says why and what to do; what `ask` throws
  */
-export async function probePostgres(
+export async function probePostgres<T>(
   options: PostgresOptions,
   telemetry: DatabaseTelemetry,
-): Promise<ServerState> {
+  ask: (db: Drizzle) => Promise<T>,
+): Promise<T> {
   const few = { databaseReplicaUrl: null, databasePoolMax: 2, databasePoolMin: 0 };
   const db = await openPostgresDatabase({ ...options, ...few }, telemetry);
   try {
-    return await serverState(db.orm);
+    return await ask(db.orm);
   } finally {
     await db.close();
   }

@@ -4,6 +4,7 @@ export interface RedisState {
   version: string;
   /** `master` or `slave`, as Redis says it. */
   role: string;
+  usedMemoryBytes: number;
   /** 0 where nothing but the machine bounds it. */
   maxMemoryBytes: number;
   /** What is dropped once that is reached. */
@@ -27,6 +28,7 @@ export async function probeRedis(url: string): Promise<RedisState> {
     return {
       version: fields.get("redis_version") ?? "unknown",
       role: fields.get("role") ?? "master",
+      usedMemoryBytes: Number(fields.get("used_memory") ?? 0),
       maxMemoryBytes: Number(fields.get("maxmemory") ?? 0),
       evictionPolicy: fields.get("maxmemory_policy") ?? "noeviction",
       linked: fields.get("master_link_status") === "up",

@@ -1,0 +1,78 @@
+/** What doctor says of a service that runs, or does not; what is wrong with one is caused in runbook/. */
+import { expect, test } from "bun:test";
+import { carillon } from "./command-line.ts";
+import { startService } from "./process.ts";
+import { tempFolder } from "./temp-folder.ts";
+
+const seconds = ["--seconds", "0.3"];
+
+interface Report {
+  ok: boolean;
+  findings: { check: string; level: string; found: string; entry: string | null }[];
+}
+
+test("doctor looks at the service of the same settings, and finds it well", async () => {
+  await using folder = tempFolder();
+  await using service = startService({ cwd: folder.path });
+  await service.ready;
+  const { port } = new URL(service.url);
+  const { stdout } = await carillon(["doctor", "--json", ...seconds], {
+    cwd: folder.path,
+    env: { PORT: port, HOST: "0.0.0.0" },
+  });
+  const { findings }: Report = JSON.parse(stdout);
+  const at = findings.findIndex(({ check }) => check === "service");
+  expect(findings[at]?.found).toMatch(/^http:\/\/127\.0\.0\.1:\d+ is ready, up for [\d.]+ m?s\.$/);
+  // The machine's own CPU and memory are whatever others take.
+  const shared = ["cpu", "memory", "disk left"];
+  const judged = findings.slice(at).filter(({ check }) => !shared.includes(check));
+  // Nobody has asked it anything, so there are no errors to count.
+  expect(judged.map(({ check }) => check).toSorted()).toEqual([
+    "attempts",
+    "due",
+    "event loop",
+    "failures",
+    "hit rate",
+    "own errors",
+    "pending",
+    "queues",
+    "responses",
+    "service",
+    "slow ones",
+    "statements",
+    "workers",
+  ]);
+  expect(judged.filter(({ level }) => level !== "ok")).toEqual([]);
+});
+
+test("doctor says that no service runs, and fails only where one was said to", async () => {
+  await using folder = tempFolder();
+  const nowhere = { cwd: folder.path, env: { PORT: "9" } };
+  const before = await carillon(["doctor"], nowhere);
+  expect(before.stdout).toMatch(
+    /^ok +service +nothing answers at http:\/\/127\.0\.0\.1:9, so no running service was looked at\.$/m,
+  );
+  const asked = await carillon(["doctor", "--url", "http://127.0.0.1:9/"], nowhere);
+  expect(asked.code).toBe(1);
+  expect(asked.stdout).toMatch(
+    /^FAIL +service +nothing answers at http:\/\/127\.0\.0\.1:9\. .* See docs\/runbook\.md#not-running\.$/m,
+  );
+  expect(asked.stdout).toMatch(/\n\n\d+ FAIL, \d+ warn, \d+ ok\.\n$/);
+});
+
+test("doctor does not take something else for the service", async () => {
+  await using other = Bun.serve({ port: 0, fetch: () => Response.json({ data: { status: "fine" } }) });
+  const { stdout } = await carillon(["doctor", "--url", other.url.href], { env: { PORT: "0" } });
+  expect(stdout).toMatch(/^warn +service +What answers at \S+ is no Carillon\./m);
+});
+
+test.each([
+  ["--url", "nowhere"],
+  ["--seconds", "0"],
+  ["--seconds", "61"],
+  ["--seconds", "long"],
+])("doctor refuses %s %s", async (option, value) => {
+  const { code, stdout, stderr } = await carillon(["doctor", option, value]);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain(option);
+});
