@@ -6,8 +6,10 @@ import { type Drizzle, rowsOf } from "./statement.ts";
 export interface Backlog {
   /** For how long what waits longest for its turn has waited. */
   overdueSeconds: number;
-  /** Whose it is, of as much of it as is read; the project with the most comes first. */
-  overdue: { project: string; kind: string; rows: number }[];
+  /** Whose deliveries wait in a process or for one, of as many as are read; the project with the most comes first. */
+  waiting: { project: string; kind: string; rows: number }[];
+  /** How many projects there are at all. */
+  projects: number;
   /** Failed deliveries that can be replayed, by channel; counted so far as they are read. */
   deadLetters: { channel: string; rows: number }[];
   /** Whether rows lie where there was no partition for their day. */
@@ -15,7 +17,7 @@ export interface Backlog {
 }
 
 /** Rows that are read to tell whose they are: what is beyond them changes the answer little. */
-const overdueMax = 10_000;
+const waitingMax = 10_000;
 const deadLettersMax = 100_000;
 
 /** Null where somebody holds one of the tables: it is not waited for. */
@@ -25,7 +27,8 @@ export function readBacklog(db: Drizzle, now: string): Promise<Backlog | null> {
       await waitBriefly(tx);
       return {
         overdueSeconds: await overdueSeconds(tx, now),
-        overdue: await overdueByProject(tx, now),
+        waiting: await waitingByProject(tx, now),
+        projects: await projectCount(tx),
         deadLetters: await deadLettersByChannel(tx),
         strays: await anyStrays(tx),
       };
@@ -42,19 +45,27 @@ async function overdueSeconds(db: Drizzle, now: string): Promise<number> {
   return row?.seconds ?? 0;
 }
 
-async function overdueByProject(db: Drizzle, now: string): Promise<Backlog["overdue"]> {
+async function waitingByProject(db: Drizzle, now: string): Promise<Backlog["waiting"]> {
   return rowsOf(
     await db.execute(sql`
-      with overdue as (
-        select notification_id from due where at <= ${now}::timestamptz limit ${overdueMax}::int
+      with waiting as (
+        select notification_id from due where (leased or at <= ${now}::timestamptz) and channel <> ''
+        limit ${waitingMax}::int
       )
       select p.name as project, p.kind, count(*)::int as rows
-      from overdue join notifications n on n.id = overdue.notification_id
-        and n.id between (select notification_id from overdue order by 1 limit 1)
-          and (select notification_id from overdue order by 1 desc limit 1)
+      from waiting join notifications n on n.id = waiting.notification_id
+        and n.id between (select notification_id from waiting order by 1 limit 1)
+          and (select notification_id from waiting order by 1 desc limit 1)
       join projects p on p.id = n.project_id
       group by p.name, p.kind order by 3 desc`),
   );
+}
+
+async function projectCount(db: Drizzle): Promise<number> {
+  const [row] = rowsOf<{ projects: number }>(
+    await db.execute(sql`select count(distinct name)::int as projects from projects`),
+  );
+  return row?.projects ?? 0;
 }
 
 async function deadLettersByChannel(db: Drizzle): Promise<Backlog["deadLetters"]> {

@@ -3,15 +3,21 @@ import { type Finding, judged, ok, type Result, warn } from "./doctor-finding.ts
 import { count, percent, secondsIn, several } from "./doctor-words.ts";
 import { bounds } from "./targets.ts";
 
-/** A queue is one project's where so much of it is, of so many rows or more. */
+/** Beside others, a project takes their places where so much of what waits is its own, of so many rows or more. */
 const noisyRatio = 0.8;
-const noisyRowsMin = 1000;
+const noisyRowsMin = 2000;
 
 /** What waits in the database and what came to nothing, whether or not a service runs. */
-export function examineBacklog({ overdueSeconds, overdue, deadLetters, strays }: Backlog): Finding[] {
+export function examineBacklog({
+  overdueSeconds,
+  waiting,
+  projects,
+  deadLetters,
+  strays,
+}: Backlog): Finding[] {
   return [
     { check: "overdue", ...late(overdueSeconds) },
-    { check: "projects", ...noise(overdue) },
+    { check: "projects", ...noise(waiting, projects) },
     { check: "dead letters", ...letters(deadLetters) },
     ...(strays ? [{ check: "partitions", ...stray }] : []),
   ];
@@ -23,14 +29,14 @@ function late(seconds: number): Result {
   return judged(seconds, bounds.dueOldestSeconds, found, "late-deliveries");
 }
 
-function noise(projects: Backlog["overdue"]): Result {
-  const rows = projects.reduce((sum, project) => sum + project.rows, 0);
-  const [first] = projects;
-  if (first === undefined) return ok("nobody's deliveries are late.");
+function noise(waiting: Backlog["waiting"], projects: number): Result {
+  const rows = waiting.reduce((sum, project) => sum + project.rows, 0);
+  const [first] = waiting;
+  if (first === undefined) return ok("no delivery waits for its turn.");
   const who = `${first.project}${first.kind === "test" ? " (test)" : ""}`;
   const share = percent(first.rows / rows);
-  const found = `${share} of ${several(rows, "late delivery", "late deliveries")} belong to the project ${who}`;
-  if (rows < noisyRowsMin || first.rows / rows < noisyRatio) return ok(`${found}.`);
+  const found = `${share} of ${several(rows, "waiting delivery", "waiting deliveries")} belong to the project ${who}`;
+  if (projects === 1 || rows < noisyRowsMin || first.rows / rows < noisyRatio) return ok(`${found}.`);
   return warn(`${found} (bound ${percent(noisyRatio)}).`, null, "noisy-project");
 }
 

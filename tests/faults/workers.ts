@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { eventually } from "../eventually.ts";
 import type { Fault } from "./fault.ts";
 
-const mortalWorkers = [process.execPath, join(import.meta.dir, "mortal-workers.ts"), "serve"];
+/** `carillon serve` whose workers SIGUSR2 ends. */
+export const mortalWorkers = [process.execPath, join(import.meta.dir, "mortal-workers.ts"), "serve"];
 
 /** The latest moment of an end after the worker delivers again. */
 const endAfterMaxMs = 500;
