@@ -70,5 +70,5 @@ const words: Record<Finding["level"], string> = { ok: "ok  ", warn: "warn", fail
 
 function lineOf({ check, level, found, todo, entry }: Finding): string {
   const more = [todo, entry && `See docs/runbook.md#${entry}.`].filter(Boolean);
-  return [`${words[level]}  ${check.padEnd(11)}  ${found}`, ...more].join(" ");
+  return [`${words[level]}  ${check.padEnd(12)}  ${found}`, ...more].join(" ");
 }

@@ -65,6 +65,6 @@ function ownErrors(interval: Interval): Result {
     .filter(({ errors }) => errors > 0)
     .map(({ stage, errors }) => `${stage} ${count(errors)}`);
   const rate = interval.rate(name);
-  const found = `${rate.toFixed(1)} a second (bound ${bounds.ownErrorsPerSecond.warning})${stages.length === 0 ? "" : `: ${stages.join(", ")}; the log has each whole`}.`;
+  const found = `${Number(rate.toFixed(1))} a second (bound ${bounds.ownErrorsPerSecond.warning})${stages.length === 0 ? "" : `: ${stages.join(", ")}; the log has each whole`}.`;
   return judged(rate, bounds.ownErrorsPerSecond, found, "high-error-rate");
 }
