@@ -50,7 +50,7 @@ Examples:
   PORT=8080 DATA_DIR=/srv/carillon carillon   serve with others
   carillon dev                                try it out: nothing leaves this machine
   carillon migrate                            bring the database up to date before a start
-  carillon doctor                             check everything a start needs
+  carillon doctor                             check everything a start needs, and the service that runs
   carillon health                             ask the service that runs whether it takes requests
   carillon explain countInbox                 show the plan of a query
   carillon keys create --name shop --scopes send,read

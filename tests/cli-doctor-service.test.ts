@@ -60,6 +60,51 @@ test("doctor says that no service runs, and fails only where one was said to", a
   expect(asked.stdout).toMatch(/\n\n\d+ FAIL, \d+ warn, \d+ ok\.\n$/);
 });
 
+/** What only says what a service would, for figures that a test cannot bring about. */
+function startImpostor(metrics: () => string) {
+  return Bun.serve({
+    port: 0,
+    fetch(request) {
+      const { pathname } = new URL(request.url);
+      if (pathname === "/metrics") return new Response(metrics());
+      return Response.json({ data: { status: pathname === "/healthz" ? "alive" : "ready" } });
+    },
+  });
+}
+
+test("doctor says the worst first, and judges by what is beyond the bounds", async () => {
+  let cpuSeconds = 100;
+  await using service = startImpostor(() => {
+    cpuSeconds += 0.5; // Beyond all CPUs, in the short time between the two readings.
+    return [
+      "process_resident_memory_bytes 81",
+      "carillon_memory_limit_bytes 100",
+      "carillon_pending_oldest_seconds 301",
+      "carillon_due_oldest_seconds 300",
+      'carillon_kafka_lag{lane="high"} 101',
+      'carillon_kafka_lag{lane="low"} 100',
+      "carillon_kafka_reachable 1",
+      'carillon_errors_total{stage="http"} 1000', // Long ago: none of them between the two.
+      "carillon_cpus 1",
+      `process_cpu_seconds_total ${cpuSeconds}`,
+    ].join("\n");
+  });
+  const args = ["doctor", "--json", "--url", service.url.href, ...seconds];
+  const { code, stdout } = await carillon(args, { env: { PORT: "0" } });
+  expect(code).toBe(1);
+  const { findings }: Report = JSON.parse(stdout);
+  const ofService = findings.slice(findings.findIndex(({ check }) => check === "webhook") + 1);
+  const bad = ofService.filter(({ level }) => level !== "ok");
+  expect(bad.map(({ level, entry }) => `${level} ${entry}`)).toEqual([
+    "fail old-pending",
+    "fail cpu",
+    "warn lag",
+    "warn memory",
+  ]);
+  expect(ofService.slice(0, bad.length)).toEqual(bad);
+  expect(bad[2]?.found).toBe("lag 101 in the lane high, the largest (target 100).");
+});
+
 test("doctor does not take something else for the service", async () => {
   await using other = Bun.serve({ port: 0, fetch: () => Response.json({ data: { status: "fine" } }) });
   const { stdout } = await carillon(["doctor", "--url", other.url.href], { env: { PORT: "0" } });
