@@ -4,6 +4,7 @@ import { levelOf, type Target } from "./targets.ts";
 export const runbookEntries = [
   "high-latency",
   "high-error-rate",
+  "overloaded",
   "event-loop-lag",
   "cpu",
   "memory",

@@ -1,8 +1,8 @@
-import { type Finding, judged, ok } from "./doctor-finding.ts";
+import { type Finding, judged, ok, type Result } from "./doctor-finding.ts";
 import type { Interval } from "./doctor-interval.ts";
-import { percent, secondsIn, several } from "./doctor-words.ts";
+import { count, percent, secondsIn, several } from "./doctor-words.ts";
 import type { Labels } from "./metrics-text.ts";
-import { targets } from "./targets.ts";
+import { bounds, targets } from "./targets.ts";
 
 const histogram = "carillon_http_request_seconds";
 const shownMax = 3;
@@ -27,6 +27,7 @@ export function examineRequests(interval: Interval): Finding[] {
   return [
     { check: "responses", ...judged(p95, targets.responseSeconds, responses, "high-latency") },
     { check: "errors", ...judged(ratio, targets.errorRatio, errors, "high-error-rate") },
+    { check: "refused", ...refused(interval) },
   ];
 }
 
@@ -46,4 +47,17 @@ function where(interval: Interval): string {
     .slice(0, shownMax)
     .map(({ what }) => what);
   return shown.length === 0 ? "" : `: ${shown.join(", ")}`;
+}
+
+/** What was refused so that the rest is answered in time. */
+function refused(interval: Interval): Result {
+  const name = "carillon_requests_shed_total";
+  const shed = interval
+    .words(name, "what")
+    .map((what) => ({ what, requests: interval.increase(name, (labels) => labels.what === what) }))
+    .filter(({ requests }) => requests > 0)
+    .map(({ what, requests }) => `${what} ${count(requests)}`);
+  const rate = interval.rate(name);
+  const found = `${Number(rate.toFixed(1))} requests a second were too many (bound ${bounds.shedPerSecond.warning})${shed.length === 0 ? "" : `: ${shed.join(", ")}`}.`;
+  return judged(rate, bounds.shedPerSecond, found, "overloaded");
 }

@@ -24,6 +24,7 @@ export const bounds = {
   dueOldestSeconds: { warning: 300, critical: Number.POSITIVE_INFINITY },
   eventLoopLagSeconds: { warning: 0.5, critical: Number.POSITIVE_INFINITY },
   ownErrorsPerSecond: { warning: 0.1, critical: Number.POSITIVE_INFINITY },
+  shedPerSecond: { warning: 1, critical: Number.POSITIVE_INFINITY },
   failedDeliveryRatio: { warning: 0.05, critical: Number.POSITIVE_INFINITY },
   poolRatio: { warning: 0.8, critical: Number.POSITIVE_INFINITY },
   diskFreeRatio: { warning: 0.1, critical: 0.05 },

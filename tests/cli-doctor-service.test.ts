@@ -74,8 +74,11 @@ function startImpostor(metrics: () => string) {
 
 test("doctor says the worst first, and judges by what is beyond the bounds", async () => {
   let cpuSeconds = 100;
+  let shed = 0;
   await using service = startImpostor(() => {
-    cpuSeconds += 0.5; // Beyond all CPUs, in the short time between the two readings.
+    // In the short time between the two readings.
+    cpuSeconds += 0.5;
+    shed += 1;
     return [
       "process_resident_memory_bytes 81",
       "carillon_memory_limit_bytes 100",
@@ -85,6 +88,8 @@ test("doctor says the worst first, and judges by what is beyond the bounds", asy
       'carillon_kafka_lag{lane="low"} 100',
       "carillon_kafka_reachable 1",
       'carillon_errors_total{stage="http"} 1000', // Long ago: none of them between the two.
+      `carillon_requests_shed_total{what="low",full="wait"} ${shed}`,
+      `carillon_http_request_seconds_bucket{route="/v1/notifications",le="+Inf"} ${10 * shed}`,
       "carillon_cpus 1",
       `process_cpu_seconds_total ${cpuSeconds}`,
     ].join("\n");
@@ -98,11 +103,12 @@ test("doctor says the worst first, and judges by what is beyond the bounds", asy
   expect(bad.map(({ level, entry }) => `${level} ${entry}`)).toEqual([
     "fail old-pending",
     "fail cpu",
+    "warn overloaded",
     "warn lag",
     "warn memory",
   ]);
   expect(ofService.slice(0, bad.length)).toEqual(bad);
-  expect(bad[2]?.found).toBe("lag 101 in the lane high, the largest (target 100).");
+  expect(bad[3]?.found).toBe("lag 101 in the lane high, the largest (target 100).");
 });
 
 test("doctor does not take something else for the service", async () => {

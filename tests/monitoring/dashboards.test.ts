@@ -42,6 +42,7 @@ const alertsOf: Record<keyof typeof bounds, string[]> = {
   dueOldestSeconds: ["LateDeliveries"],
   eventLoopLagSeconds: ["EventLoopHeldUp"],
   ownErrorsPerSecond: ["OwnErrors"],
+  shedPerSecond: ["Overloaded"],
   failedDeliveryRatio: ["DeliveriesFail"],
   poolRatio: ["BusyPool"],
   diskFreeRatio: ["DiskFills", "DiskNearlyFull"],
