@@ -79,6 +79,9 @@ export const notifications = pgTable(
     metadata: jsonb("metadata"),
     sendAt: time("send_at"),
     expiresAt: time("expires_at"),
+    /** W3C Trace Context, as the request brought it. */
+    traceparent: text("traceparent"),
+    tracestate: text("tracestate"),
   },
   (t) => [
     // A user's notifications, newest first: the time is in the id.

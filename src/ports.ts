@@ -6,6 +6,7 @@ import type { SQL } from "drizzle-orm";
 import type { NotificationRows } from "../db/queries/archive.ts";
 import type { Drizzle } from "../db/statement.ts";
 import type { Channel, Priority } from "./channels/channel.ts";
+import type { TraceContext } from "./trace-context.ts";
 
 /** The wall clock. Injected, so that tests step it. */
 export interface Clock {
@@ -148,6 +149,8 @@ export interface NotificationEvent {
   expiresAt: number | null;
   /** When the profile that came along was last changed, in milliseconds: an older one that is cached will not do. */
   profileAt: number | null;
+  /** Where it stands in a trace; null where its request named none. */
+  trace: TraceContext | null;
 }
 
 /**

@@ -56,6 +56,8 @@ export interface MessageRow {
   metadata: unknown;
   /** Milliseconds since the epoch. */
   expires_at: number | null;
+  traceparent: string | null;
+  tracestate: string | null;
   /**
    * Every other delivery has ended for good, and none has failed: if this one is sent, its notification is. It stays so:
    * all deliveries of a notification are made at once, and only what failed is replayed.
@@ -68,7 +70,7 @@ export const messagesToSend = statement<Omit<Batch, "now">, MessageRow>(
   "messagesToSend",
   sql`
     select n.id, (n.project_id in (select id from projects where kind = 'test')) as test, n.title, n.body, n.priority,
-      n.data, n.metadata, (extract(epoch from n.expires_at) * 1000)::float8 as expires_at,
+      n.data, n.metadata, (extract(epoch from n.expires_at) * 1000)::float8 as expires_at, n.traceparent, n.tracestate,
       not exists (
         select from deliveries d
         where d.notification_id = n.id and d.channel <> ${p("channel")}

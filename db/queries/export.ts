@@ -1,6 +1,11 @@
 import { and, type SQL, sql } from "drizzle-orm";
 import { notifications } from "../schema.ts";
-import { conditionsOf, type NotificationFilter, type NotificationRow } from "./notifications.ts";
+import {
+  conditionsOf,
+  type NotificationFilter,
+  type NotificationRow,
+  type ShownNotification,
+} from "./notifications.ts";
 
 /** A row as both drivers give it when no builder of Drizzle's stands between. */
 export interface ExportRow {
@@ -30,7 +35,7 @@ export function exportNotifications(filter: NotificationFilter): SQL {
     from ${notifications} where ${and(...conditionsOf(filter))} order by ${notifications.id}`;
 }
 
-export function notificationOf(row: ExportRow): NotificationRow {
+export function notificationOf(row: ExportRow): ShownNotification {
   const { project_id, user_id, send_at, expires_at, ...same } = row;
   return {
     ...same,

@@ -9,6 +9,8 @@ import { type Drizzle, prepared, statement } from "../statement.ts";
 const p = sql.placeholder;
 
 export type NotificationRow = typeof notifications.$inferSelect;
+/** Without what only those who send it need. */
+export type ShownNotification = Omit<NotificationRow, "traceparent" | "tracestate">;
 export type NotificationStatus = NotificationRow["status"];
 
 /** One array a column: a batch is one statement with one parameter a column, whatever its length. */
@@ -27,6 +29,8 @@ export interface NotificationColumns {
   metadata: (string | null)[];
   sendAt: (string | null)[];
   expiresAt: (string | null)[];
+  traceparents: (string | null)[];
+  tracestates: (string | null)[];
 }
 
 /**
@@ -50,15 +54,18 @@ export const insertNotifications = statement<NotificationColumns & Record<string
         metadata: notifications.metadata,
         sendAt: notifications.sendAt,
         expiresAt: notifications.expiresAt,
+        traceparents: notifications.traceparent,
+        tracestates: notifications.tracestate,
       })}
     ), scheduled as (
       insert into due (notification_id, channel, priority, at, leased)
       select id, '', priority, send_at, false from given where status = 'scheduled'
     )
     insert into notifications
-      (id, project_id, user_id, priority, status, channels, title, body, data, metadata, send_at, expires_at)
+      (id, project_id, user_id, priority, status, channels, title, body, data, metadata, send_at, expires_at,
+        traceparent, tracestate)
     select id, project_id, user_id, priority, status, channels, title, body, data::jsonb, metadata::jsonb,
-      send_at, expires_at
+      send_at, expires_at, traceparent, tracestate
     from given`,
 );
 
@@ -232,10 +239,12 @@ export interface PendingRow {
   status: string;
   /** Milliseconds since the epoch. */
   expires_at: number | null;
+  traceparent: string | null;
+  tracestate: string | null;
 }
 
 const pendingColumns = sql.raw(`n.id, n.project_id, pr.kind = 'test' as test, n.user_id, n.priority,
-  n.channels, n.status, (extract(epoch from n.expires_at) * 1000)::float8 as expires_at`);
+  n.channels, n.status, (extract(epoch from n.expires_at) * 1000)::float8 as expires_at, n.traceparent, n.tracestate`);
 
 /** Accepted between two ids and not planned yet, oldest first. */
 export const pendingBetween = statement<{ from: string; to: string; limit: number }, PendingRow>(

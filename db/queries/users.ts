@@ -142,7 +142,7 @@ export const eraseUser = statement<{ projectId: string; id: string; now: string 
     with profile as (
       delete from users where project_id = ${p("projectId")} and id = ${p("id")} returning 1
     ), emptied as (
-      update notifications set title = '', body = '', data = null, metadata = null,
+      update notifications set title = '', body = '', data = null, metadata = null, tracestate = null,
         reason = case when status in ('pending', 'scheduled') then 'user_erased' else reason end,
         status = case when status in ('pending', 'scheduled') then 'cancelled' else status end
       where project_id = ${p("projectId")} and user_id = ${p("id")} and title <> ''

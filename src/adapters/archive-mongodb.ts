@@ -85,7 +85,7 @@ export function createMongoArchive(options: MongoArchiveOptions): Archive {
       }),
     erase: ({ projectId, userId }) =>
       ask("erase", async (stored) => {
-        const emptied = { title: "", body: "", data: null, metadata: null };
+        const emptied = { title: "", body: "", data: null, metadata: null, tracestate: null };
         const erased: string[] = [];
         for (;;) {
           const found = await stored
@@ -173,9 +173,16 @@ function documentOf({ notification, deliveries, attempts }: ArchivedNotification
 }
 
 function rowsOf({ notification, deliveries, attempts }: Stored): ArchivedNotification {
-  const { data, metadata } = notification;
+  // What was archived before the database knew of traces has neither.
+  const { data, metadata, traceparent = null, tracestate = null } = notification;
   return {
-    notification: { ...notification, data: parsed(data), metadata: parsed(metadata) },
+    notification: {
+      ...notification,
+      data: parsed(data),
+      metadata: parsed(metadata),
+      traceparent,
+      tracestate,
+    },
     deliveries,
     attempts,
   };

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { channels, priorities, userIdPattern } from "../channels/channel.ts";
 import type { NotificationEvent } from "../ports.ts";
 import type { PoisonReason } from "../telemetry-kafka.ts";
+import { parseTraceparent, tracestateMaxChars } from "../trace-context.ts";
 
 /**
  * How an event stands in Kafka: JSON with a version. A field that old readers can do without may be added to
@@ -21,13 +22,22 @@ const wire = z.object({
   scheduled: z.boolean(),
   expiresAt: z.number().nullable(),
   profileAt: z.number().nullable(),
+  /** Older events have none, and one that is not valid costs a trace, not a notification. */
+  trace: z
+    .object({
+      traceparent: z.string().refine((text) => parseTraceparent(text) !== null),
+      tracestate: z.string().max(tracestateMaxChars).nullable(),
+    })
+    .nullable()
+    .default(null)
+    .catch(null),
 });
 
 /** What a message holds, or why it is none of ours. */
 export type Decoded = { event: NotificationEvent } | { poison: PoisonReason; detail: string };
 
 export function encodeEvent(event: NotificationEvent): string {
-  const { id, projectId, test, userId, priority, channels, scheduled, expiresAt, profileAt } = event;
+  const { id, projectId, test, userId, priority, channels, scheduled, expiresAt, profileAt, trace } = event;
   return JSON.stringify({
     v: version,
     id,
@@ -39,6 +49,7 @@ export function encodeEvent(event: NotificationEvent): string {
     scheduled,
     expiresAt,
     profileAt,
+    ...(trace === null ? {} : { trace }),
   });
 }
 

@@ -1,4 +1,5 @@
 /** What the product knows of a channel and what it asks of a provider. */
+import type { TraceContext } from "../trace-context.ts";
 
 export const channels = ["email", "sms", "push", "inbox", "webhook", "chat"] as const;
 export type Channel = (typeof channels)[number];
@@ -41,6 +42,8 @@ export interface Message {
   data: Json;
   metadata: Json;
   createdAt: Date;
+  /** Where this attempt stands in a trace; null where the request named none. */
+  trace: TraceContext | null;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import { traceHeadersOf } from "../trace-context.ts";
 import { type Message, retryAfterMaxMs } from "./channel.ts";
 
 /** The outbound webhook, by Standard Webhooks 1.0 (https://www.standardwebhooks.com). */
@@ -59,6 +60,7 @@ export function webhookRequest(
       "webhook-id": message.deliveryId,
       "webhook-timestamp": timestamp,
       "webhook-signature": `v1,${signature}`,
+      ...traceHeadersOf(message.trace),
     },
   };
 }

@@ -3,6 +3,7 @@ import type { Json, Profile } from "../channels/channel.ts";
 import { webhookUrlFault } from "../channels/webhook-address.ts";
 import type { Fault } from "../errors.ts";
 import type { NewNotification } from "../pipeline/accept.ts";
+import type { TraceContext } from "../trace-context.ts";
 import { validationError } from "./problem.ts";
 import type { NotificationInput } from "./schemas.ts";
 
@@ -11,6 +12,7 @@ interface IntakeOptions {
   test: boolean;
   allowPrivate: boolean;
   nowMs: number;
+  trace: TraceContext | null;
   /** Where the input stands in the body, as the start of its JSON pointers. */
   pointer: string;
 }
@@ -20,7 +22,7 @@ const sendAheadMaxMs = 366 * 86_400_000;
 
 /** Of a valid input the notification that will be stored; what its schema cannot know is checked here. */
 export function newNotification(input: NotificationInput, options: IntakeOptions): NewNotification {
-  const { projectId, test, nowMs } = options;
+  const { projectId, test, nowMs, trace } = options;
   const sendAtMs = input.send_at === undefined ? null : Date.parse(input.send_at);
   const expiresAtMs = input.expires_at === undefined ? null : Date.parse(input.expires_at);
   const profile = typeof input.to === "string" ? null : profileOf(input.to.user_id, input.to);
@@ -46,6 +48,7 @@ export function newNotification(input: NotificationInput, options: IntakeOptions
     metadata: (input.metadata as Json | undefined) ?? null,
     sendAtMs,
     expiresAtMs,
+    trace,
   };
 }
 

@@ -10,6 +10,7 @@ import type { App } from "../app.ts";
 import { ClientError, problemOf } from "../errors.ts";
 import type { IdempotentRequest, NewNotification, Receipt } from "../pipeline/accept.ts";
 import { iso } from "../pipeline/time.ts";
+import type { TraceContext } from "../trace-context.ts";
 import { requireStorable } from "./body.ts";
 import { type PageQuery, pageFrom, pageReply } from "./cursor.ts";
 import { detailOf, forgetDetails } from "./detail.ts";
@@ -40,12 +41,13 @@ const create = operation({
   scope: "send",
   body: notificationInput,
   idempotent: true,
+  traced: true,
   status: 202,
   answer: acceptedView,
   examples: { body: examples.notificationInput, answer: examples.accepted },
   errors: [],
-  async handle({ app, caller, body, idempotency }) {
-    const notification = newNotification(body, { ...intakeOptions(app, caller), pointer: "#" });
+  async handle({ app, caller, body, idempotency, trace }) {
+    const notification = newNotification(body, { ...intakeOptions(app, caller, trace), pointer: "#" });
     const reply = { data: viewOfAccepted(notification) };
     return submit(app, caller, [notification], reply, idempotency);
   },
@@ -67,12 +69,13 @@ const createBulk = operation({
   body: bulkInput,
   bulk: true,
   idempotent: true,
+  traced: true,
   status: 202,
   answer: z.array(bulkItem).meta({ id: "BulkAnswer" }),
   examples: { body: { notifications: [examples.notificationInput] }, answer: examples.bulkAnswer },
   errors: [],
-  async handle({ app, caller, body, idempotency }) {
-    const options = intakeOptions(app, caller);
+  async handle({ app, caller, body, idempotency, trace }) {
+    const options = intakeOptions(app, caller, trace);
     const items = body.notifications.map((item, index) =>
       readItem(item, `#/notifications/${index}`, options),
     );
@@ -101,11 +104,13 @@ function readItem(item: unknown, pointer: string, options: IntakeOptions): NewNo
 const intakeOptions = (
   app: App,
   { project_id, test }: { project_id: string; test: boolean },
+  trace: TraceContext | null,
 ): IntakeOptions => ({
   projectId: project_id,
   test,
   allowPrivate: app.config.webhookAllowPrivate,
   nowMs: app.clock.now(),
+  trace,
 });
 
 /** Stores what is valid and answers, or gives the answer of the earlier request with the same key. */

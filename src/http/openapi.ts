@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { ErrorCode } from "../errors.ts";
+import { tracestateMaxChars } from "../trace-context.ts";
 import { ndjsonLine } from "./ndjson.ts";
 import { pagePaths } from "./openapi-pages.ts";
 import {
@@ -80,7 +81,7 @@ export function openApiOf(operations: Operation[]): Json {
 }
 
 function operationObject(operation: Operation, components: Map<string, Json>): Json {
-  const { id, tag, summary, description, scope, body, idempotent, examples } = operation;
+  const { id, tag, summary, description, scope, body, idempotent, traced, examples } = operation;
   return {
     operationId: id,
     tags: [tag],
@@ -90,6 +91,7 @@ function operationObject(operation: Operation, components: Map<string, Json>): J
       ...parametersOf(operation.params, "path", components, examples.params),
       ...parametersOf(operation.query, "query", components),
       ...(idempotent ? [idempotencyParameter] : []),
+      ...(traced ? traceParameters : []),
     ],
     ...(body
       ? {
@@ -119,6 +121,27 @@ const idempotencyParameter = {
   schema: { type: "string", minLength: 1, maxLength: 255, pattern: "^[!-~]([ -~]*[!-~])?$" },
   example: "order-42-shipped",
 };
+
+/** As loose as they are taken: one that is not valid is ignored, as W3C asks for. */
+const traceParameters = [
+  {
+    name: "traceparent",
+    in: "header",
+    required: false,
+    description:
+      "Your trace (W3C Trace Context), kept with the notification and passed on with its webhooks. One that is not valid is ignored.",
+    schema: { type: "string" },
+    example: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+  },
+  {
+    name: "tracestate",
+    in: "header",
+    required: false,
+    description: `What vendors add to it, up to ${tracestateMaxChars} characters; passed on along with it.`,
+    schema: { type: "string" },
+    example: "vendor=t61rcWkgMzE",
+  },
+];
 
 function parametersOf(
   schema: z.ZodType | undefined,

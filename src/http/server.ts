@@ -6,6 +6,7 @@ import { newId } from "../../db/id.ts";
 import type { App } from "../app.ts";
 import { ClientError } from "../errors.ts";
 import { createHttpTelemetry } from "../telemetry-http.ts";
+import { traceContextOf } from "../trace-context.ts";
 import { type Admission, createAdmission } from "./admission.ts";
 import { authorise } from "./auth.ts";
 import { parseJson, readBody, requireStorable } from "./body.ts";
@@ -191,11 +192,16 @@ async function handle(app: App, operation: Operation, caller: Caller, context: C
   const params = parse(operation.params ?? nothing, pathOf(context), { in: "parameter" });
   const query = parse(operation.query ?? nothing, queryOf(context.req.raw), { in: "parameter" });
   const { body, idempotency } = await bodyOf(app, operation, caller, context);
-  return operation.handle({ app, caller, params, query, body, idempotency } as unknown as Call<
-    never,
-    never,
-    never
-  >);
+  const trace = operation.traced ? traceContextOf(context.req.raw.headers) : null;
+  return operation.handle({
+    app,
+    caller,
+    params,
+    query,
+    body,
+    idempotency,
+    trace,
+  } as unknown as Call<never, never, never>);
 }
 
 const nothing = z.strictObject({});

@@ -3,7 +3,7 @@ import { deliveryIdOf, idTimeMs } from "../../db/id.ts";
 import type { DeliveryRow } from "../../db/queries/deliveries.ts";
 import type { InboxRow } from "../../db/queries/inbox.ts";
 import type { KeyRow } from "../../db/queries/keys.ts";
-import type { NotificationRow } from "../../db/queries/notifications.ts";
+import type { ShownNotification } from "../../db/queries/notifications.ts";
 import type { AttemptRow, Timeline } from "../../db/queries/timelines.ts";
 import type { UserRow } from "../../db/queries/users.ts";
 import { priorities } from "../channels/channel.ts";
@@ -173,7 +173,7 @@ export function viewOfAccepted(accepted: NewNotification): z.input<typeof accept
   };
 }
 
-export function viewOfNotification(row: NotificationRow) {
+export function viewOfNotification(row: ShownNotification) {
   return {
     id: row.id,
     user_id: row.userId,
@@ -191,7 +191,7 @@ export function viewOfNotification(row: NotificationRow) {
   };
 }
 
-export function viewOfNotificationDetail(row: NotificationRow, timeline: Timeline) {
+export function viewOfNotificationDetail(row: ShownNotification, timeline: Timeline) {
   return {
     ...viewOfNotification(row),
     reason_detail: detailOf(row.reason),

@@ -10,6 +10,7 @@ import {
 import { ClientError } from "../errors.ts";
 import type { Cache, Clock, Database, EventLog, NotificationEvent } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
+import type { TraceContext } from "../trace-context.ts";
 import { type Batcher, createBatcher } from "./batch.ts";
 import type { Place } from "./fair-queue.ts";
 import { createGate, type Full } from "./gate.ts";
@@ -34,6 +35,7 @@ export interface NewNotification {
   metadata: Json;
   sendAtMs: number | null;
   expiresAtMs: number | null;
+  trace: TraceContext | null;
 }
 
 /** The request that made them, so that its repetition makes none. */
@@ -262,7 +264,7 @@ async function storeApart(
 }
 
 function eventOf(
-  { id, projectId, test, userId, priority, channels, expiresAtMs }: NewNotification,
+  { id, projectId, test, userId, priority, channels, expiresAtMs, trace }: NewNotification,
   profileAt: number | null,
 ): NotificationEvent {
   return {
@@ -275,5 +277,6 @@ function eventOf(
     scheduled: false,
     expiresAt: expiresAtMs,
     profileAt,
+    trace,
   };
 }

@@ -16,6 +16,7 @@ import {
 import type { Cache, Clock, Database } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
 import type { ChannelCounts } from "../telemetry-queues.ts";
+import { traceOfColumns } from "../trace-context.ts";
 import { type ChannelQueue, createChannelQueue } from "./channel-queue.ts";
 import { type ClaimedMessage, claimMessages, releaseOffered, unclaimMessages } from "./claim.ts";
 import type { LanePace } from "./lane-pace.ts";
@@ -171,7 +172,7 @@ async function attempt(
 function messageOf(
   row: ClaimedRow,
   channel: ExternalChannel,
-  { title, body, priority, data, metadata }: MessageRow,
+  { title, body, priority, data, metadata, traceparent, tracestate }: MessageRow,
   user: Profile,
 ): Message {
   return {
@@ -186,5 +187,6 @@ function messageOf(
     data: data as Json,
     metadata: metadata as Json,
     createdAt: new Date(idTimeMs(row.notification_id)),
+    trace: traceOfColumns(traceparent, tracestate),
   };
 }

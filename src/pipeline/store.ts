@@ -94,6 +94,8 @@ async function insertRows(
     metadata: rows.map(({ metadata }) => (metadata === null ? null : JSON.stringify(metadata))),
     sendAt: rows.map(({ sendAtMs }) => (sendAtMs === null ? null : iso(sendAtMs))),
     expiresAt: rows.map(({ expiresAtMs }) => (expiresAtMs === null ? null : iso(expiresAtMs))),
+    traceparents: rows.map(({ trace }) => trace?.traceparent ?? null),
+    tracestates: rows.map(({ trace }) => trace?.tracestate ?? null),
   });
   return profiles;
 }

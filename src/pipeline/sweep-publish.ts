@@ -4,6 +4,7 @@ import { type PendingRow, pendingBetween, scheduledAmong } from "../../db/querie
 import { type Channel, type Priority, priorities } from "../channels/channel.ts";
 import type { Database, EventLog, NotificationEvent } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
+import { traceOfColumns } from "../trace-context.ts";
 import type { Leadership } from "./leadership.ts";
 import type { SweepTask } from "./sweep.ts";
 import { iso } from "./time.ts";
@@ -130,5 +131,6 @@ function eventOf(row: PendingRow): NotificationEvent {
     scheduled: row.status === "scheduled",
     expiresAt: row.expires_at,
     profileAt: null,
+    trace: traceOfColumns(row.traceparent, row.tracestate),
   };
 }

@@ -56,6 +56,8 @@ function rowsOf(
       metadata: null,
       sendAt: null,
       expiresAt: at,
+      traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+      tracestate: "congo=t61rcWkgMzE",
       ...changes,
     },
     deliveries: [
@@ -132,7 +134,14 @@ test("erases what is personal of a user, once, and leaves the record and everybo
   expect(await archive.erase({ projectId, userId: "erased" })).toEqual([]);
 
   expect(await get(mine)).toEqual({
-    notification: { ...mine.notification, title: "", body: "", data: null, metadata: null },
+    notification: {
+      ...mine.notification,
+      title: "",
+      body: "",
+      data: null,
+      metadata: null,
+      tracestate: null,
+    },
     deliveries: mine.deliveries,
     attempts: mine.attempts.map((attempt) => ({ ...attempt, answer: "" })),
   });

@@ -15,6 +15,7 @@ export const eventOf = (priority: Priority = "normal", userId = "ana"): Notifica
   scheduled: false,
   expiresAt: null,
   profileAt: null,
+  trace: null,
 });
 
 export const idsOf = (events: NotificationEvent[]) => events.map(({ id }) => id);
@@ -60,7 +61,8 @@ export function eventLogContract(name: string, place: () => Promise<LogPlace>): 
 
     test("hands out what was published before anyone consumed", async () => {
       await using at = await place();
-      const event = eventOf("high");
+      const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+      const event = { ...eventOf("high"), trace: { traceparent, tracestate: "congo=t61rcWkgMzE" } };
       await at.log.publishBuffered([event]);
       const handled: NotificationEvent[] = [];
       await at.log.consume(async (batch) => void handled.push(...batch));

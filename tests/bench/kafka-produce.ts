@@ -28,6 +28,7 @@ const eventsOf = (count: number, priority: Priority): NotificationEvent[] =>
     scheduled: false,
     expiresAt: null,
     profileAt: null,
+    trace: null,
   }));
 
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;

@@ -16,6 +16,7 @@ export function aMessage({
     data: { order: 17 },
     metadata: {},
     createdAt: new Date("2026-03-01T12:00:00Z"),
+    trace: null,
     ...fields,
     user: {
       id: "ana",

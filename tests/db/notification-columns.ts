@@ -19,6 +19,8 @@ export function notificationColumns(
     metadata: all(null),
     sendAt: all(null),
     expiresAt: all(null),
+    traceparents: all(null),
+    tracestates: all(null),
     ...columns,
   } satisfies NotificationColumns;
 }

@@ -29,6 +29,7 @@ test.each(stacks)(
         scheduled: false,
         expiresAt: null,
         profileAt: null,
+        trace: null,
       };
     });
     const needs = workNeeds({ ...app, parts: { ...app, close: async () => {} } });

@@ -32,6 +32,7 @@ export function aNotification({
     metadata: null,
     sendAtMs: null,
     expiresAtMs: null,
+    trace: null,
     ...fields,
   };
 }

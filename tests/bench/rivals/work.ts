@@ -32,6 +32,7 @@ async function deliver({ id, url, userId, title, body, data, metadata, createdAt
       data,
       metadata,
       createdAt: new Date(createdAtMs),
+      trace: null,
     },
     { secret: webhookSecret, now: new Date() },
   );

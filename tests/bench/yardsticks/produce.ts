@@ -45,6 +45,7 @@ const eventOf = (index: number): NotificationEvent => ({
   scheduled: false,
   expiresAt: null,
   profileAt: null,
+  trace: null,
 });
 
 const batchOf = (from: number, count: number) =>
