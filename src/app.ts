@@ -60,7 +60,11 @@ export async function createApp(
   config: Config,
   { dev, clock = systemClock, write }: AppOptions,
 ): Promise<App> {
-  const telemetry = createTelemetry({ level: config.logLevel, ...(write ? { write } : {}) });
+  const telemetry = createTelemetry({
+    level: config.logLevel,
+    sample: config.logSample,
+    ...(write ? { write } : {}),
+  });
   const parts = await openParts({ config, dev, clock, telemetry });
   const { db, cache, log } = parts;
   const accept = createAccept({ db, cache, log, clock, telemetry, acceptWaitMs: config.acceptWaitMs });

@@ -8,6 +8,7 @@ import { createDatabaseTelemetry } from "./telemetry-database.ts";
 import { watchDatabaseServer } from "./telemetry-database-server.ts";
 import { createHttpTelemetry } from "./telemetry-http.ts";
 import { createKafkaTelemetry } from "./telemetry-kafka.ts";
+import { watchLines } from "./telemetry-lines.ts";
 import { watchMachine } from "./telemetry-machine.ts";
 import { ofProcess } from "./telemetry-process.ts";
 import { watchAccept, watchChannels, watchLanes, watchReceivers } from "./telemetry-queues.ts";
@@ -77,5 +78,6 @@ export function everything(): Registry {
   });
   createArchiveTelemetry(telemetry);
   watchMachine(registry, ".");
+  watchLines(registry, { dropped: unread });
   return registry;
 }

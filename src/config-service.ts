@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { parseMailbox } from "./channels/email.ts";
 import { webhookSecretFault } from "./channels/webhook.ts";
-import { durations, flag, integer, oneOf, setting, text, urlOf } from "./config-setting.ts";
+import { durations, flag, integer, oneOf, setting, share, text, urlOf } from "./config-setting.ts";
 
 /** The service itself: where it listens, what it sends by, how it retries and stops. */
 export const serviceSettings = {
@@ -166,5 +166,13 @@ export const serviceSettings = {
     unit: "debug, info, warn, error",
     sentence: "The least important lines that are printed.",
     schema: oneOf("debug", "info", "warn", "error"),
+  }),
+  logSample: setting({
+    name: "LOG_SAMPLE",
+    default: "1",
+    unit: "share",
+    sentence:
+      "The share, 0 to 1, of requests, notifications and attempts that went well and have a line; what failed always has.",
+    schema: share,
   }),
 };

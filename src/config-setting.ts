@@ -24,6 +24,12 @@ export const integer = (min: number, max: number) =>
     .transform(Number)
     .pipe(z.number().min(min, `is below ${min}`).max(max, `is above ${max}`));
 
+/** A part of all: 0 for none, 1 for all. */
+export const share = z
+  .string()
+  .regex(/^(0|1|0?\.\d{1,9}|1\.0+)$/, "is no number from 0 to 1")
+  .transform(Number);
+
 export const flag = z
   .enum(["0", "1", "false", "true"], "is neither 1 nor 0")
   .transform((text) => text === "1" || text === "true");

@@ -4,6 +4,8 @@ import { StartError } from "./errors.ts";
 import { greeting } from "./greeting.ts";
 import { createServer } from "./http/server.ts";
 import { ensureAdminKey } from "./pipeline/keys.ts";
+import { linesToStderr, watchLines } from "./telemetry-lines.ts";
+import { readable } from "./telemetry-readable.ts";
 
 /** Bodies beyond this are refused by the server itself; below it, the API's own limits answer with a problem. */
 const serverBodyMaxBytes = 128 * 1024 * 1024;
@@ -16,6 +18,9 @@ const requestPollMs = 5;
  * SIGTERM.
  */
 const stopSlackMs = 400;
+
+/** How long the last lines of logging may take to be read. */
+const linesFlushMs = 200;
 
 export interface Service {
   app: App;
@@ -30,7 +35,11 @@ export interface Service {
 /** Starts everything and says so on stdout. */
 export async function startService(config: Config, { dev }: { dev: boolean }): Promise<Service> {
   const startedMs = performance.now();
-  const app = await createApp(config, { dev });
+  const lines = linesToStderr();
+  // What a program is to read stays as it is.
+  const write = dev && process.stderr.isTTY ? (line: string) => lines.write(readable(line)) : lines.write;
+  const app = await createApp(config, { dev, write });
+  watchLines(app.telemetry.registry, lines);
   const server = await listen(app, config);
   // Only now: the key that a failed start made would never have been shown.
   const madeKey = await ensureAdminKey(app, config.adminKey);
@@ -49,6 +58,7 @@ export async function startService(config: Config, { dev }: { dev: boolean }): P
         Bun.sleep(timeMs).then(() => false),
       ]);
       if (!inTime) app.telemetry.log("warn", "cut off what did not end in time", { time_ms: timeMs });
+      await lines.flush(linesFlushMs);
     },
   };
 }

@@ -2,6 +2,7 @@ import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from "prom-cl
 import { type Channel, type OutcomeKind, type Priority, priorities } from "./channels/channel.ts";
 import { createHistogram } from "./telemetry-histogram.ts";
 import { ofProcess, watchEventLoop } from "./telemetry-process.ts";
+import { type AnswerFacts, createWideLines, type PlanFacts, type RequestFacts } from "./telemetry-wide.ts";
 
 /**
  * What happened → its log line and its metrics. The rest of the code names events; how they are worded and
@@ -11,7 +12,8 @@ import { ofProcess, watchEventLoop } from "./telemetry-process.ts";
 export type Level = "debug" | "info" | "warn" | "error";
 const rank: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
-export type Fields = Record<string, string | number | boolean | null | undefined>;
+type Scalar = string | number | boolean | null | undefined;
+export type Fields = Record<string, Scalar | Record<string, Scalar>>;
 export type Write = (line: string) => void;
 
 const stages = [
@@ -36,7 +38,14 @@ const acceptToSentBuckets = [
 ];
 const rowsBuckets = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000];
 
-export function createTelemetry({ level, write = console.error }: { level: Level; write?: Write }) {
+interface Options {
+  level: Level;
+  /** The share of requests, notifications and attempts that went well and are written, 0 to 1. */
+  sample?: number;
+  write?: Write;
+}
+
+export function createTelemetry({ level, sample = 1, write = console.error }: Options) {
   const registry = new Registry();
   const registers = [registry];
   let inFlight = 0;
@@ -148,14 +157,23 @@ export function createTelemetry({ level, write = console.error }: { level: Level
   for (const stage of stages) errors.inc({ stage }, 0);
   for (const lane of priorities) laneRests.inc({ lane }, 0);
 
+  const isWritten = (at: Level) => rank[at] >= rank[level];
+
   function log(at: Level, message: string, fields: Fields = {}): void {
-    if (rank[at] < rank[level]) return;
-    write(JSON.stringify({ time: new Date().toISOString(), level: at, message, ...fields }));
+    if (!isWritten(at)) return;
+    // Put together rather than copied into one object: 0.4 µs less for a wide line.
+    const rest = JSON.stringify(fields).slice(1);
+    write(
+      `{"time":"${isoNow()}","level":"${at}","message":${JSON.stringify(message)}${rest === "}" ? "" : ","}${rest}`,
+    );
   }
+
+  const wide = createWideLines({ isWritten, log, sample });
 
   return {
     registry,
     log,
+    write,
 
     /** All metrics as Prometheus reads them, those of other threads added to this one's. */
     async metrics(others: object[][]): Promise<string> {
@@ -169,12 +187,23 @@ export function createTelemetry({ level, write = console.error }: { level: Level
       inFlight += 1;
     },
 
-    requestFinished(method: string, route: string, status: number, ms: number, requestId: string): void {
+    requestFinished(facts: RequestFacts, answer: AnswerFacts): void {
       inFlight -= 1;
+      const { method, route, status, ms } = answer;
       requests.observe(ms / 1000, method, route, String(status));
-      if (rank.debug >= rank[level])
-        log("debug", "request", { method, route, status, ms, request_id: requestId });
+      wide.request(facts, answer);
     },
+
+    /**
+     * Once a notification, when its plan is stored: whoever does that knows all that was decided, and what never closes has
+     * its line all the same. What became of it is in the lines of its attempts.
+     */
+    notificationsPlanned(plans: () => Iterable<PlanFacts>): void {
+      if (!wide.tellsPlans()) return;
+      for (const plan of plans()) wide.planned(plan);
+    },
+
+    attemptEnded: wide.attempted,
 
     /** The guide's name. For the inbox, whose insert is its delivery, the outcome is `sent`. */
     recordNotificationSent(channel: Channel, priority: Priority, outcome: OutcomeKind, count = 1): void {
@@ -246,4 +275,17 @@ export function wordsOf(error: unknown): string {
     parts.push(at.cause === undefined ? (at.stack ?? firstLine) : `${at.name}: ${firstLine}`);
   }
   return parts.join(" ← ") || String(error);
+}
+
+let lastMs = 0;
+let lastIso = "";
+
+/** Many lines are of one millisecond. */
+function isoNow(): string {
+  const nowMs = Date.now();
+  if (nowMs !== lastMs) {
+    lastMs = nowMs;
+    lastIso = new Date(nowMs).toISOString();
+  }
+  return lastIso;
 }

@@ -18,6 +18,8 @@ export type FromWorker =
   | { says: "ready" }
   /** As JSON: metrics hold functions, which no message carries. */
   | { says: "answer"; id: number; json: string }
+  /** Log lines, each followed by a line feed. */
+  | { says: "lines"; text: string }
   | { says: "failed"; error: string }
   | { says: "stopped" };
 
@@ -122,6 +124,8 @@ function startThread(
       } else if (data.says === "answer") {
         answers.get(data.id)?.(JSON.parse(data.json));
         answers.delete(data.id);
+      } else if (data.says === "lines") {
+        for (const line of data.text.trimEnd().split("\n")) telemetry.write(line);
       } else end(data.says === "failed" ? data.error : "it was asked to stop");
     };
     spawned.onerror = ({ message }) => end(message);

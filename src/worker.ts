@@ -4,6 +4,7 @@ import { StartError } from "./errors.ts";
 import { openParts, systemClock } from "./parts.ts";
 import { startWork, type Work } from "./pipeline/work.ts";
 import { createTelemetry, wordsOf } from "./telemetry.ts";
+import { createLines, watchLines } from "./telemetry-lines.ts";
 import type { FromWorker, ToWorker } from "./worker-pool.ts";
 
 /**
@@ -15,6 +16,13 @@ declare const self: Worker;
 const tell = (message: FromWorker) => self.postMessage(message);
 const { promise: started, resolve: onStarted } = Promise.withResolvers<Running>();
 
+/** Written by the main thread, so that no two write into each other's lines. */
+const lines = createLines((text, done) => {
+  tell({ says: "lines", text });
+  done();
+});
+const linesFlushMs = 100;
+
 interface Running {
   work: Work;
   metrics(): Promise<object[]>;
@@ -22,7 +30,9 @@ interface Running {
 }
 
 async function start(config: Config, dev: boolean): Promise<Running> {
-  const telemetry = createTelemetry({ level: config.logLevel });
+  const { logLevel, logSample } = config;
+  const telemetry = createTelemetry({ level: logLevel, sample: logSample, write: lines.write });
+  watchLines(telemetry.registry, lines);
   const parts = await openParts({ config, dev, clock: systemClock, telemetry, worker: true });
   const work = await startWork(workNeeds({ config, clock: systemClock, telemetry, parts }));
   return { work, metrics: () => telemetry.registry.getMetricsAsJSON(), close: parts.close };
@@ -44,6 +54,7 @@ async function take(message: ToWorker): Promise<void> {
       const running = await started;
       await running.work.stop(message.graceMs);
       await running.close();
+      await lines.flush(linesFlushMs);
       return tell({ says: "stopped" });
     }
   }

@@ -34,13 +34,16 @@ interface Line {
   wait_ms: number;
 }
 
+/** The workers are told the same: the main thread writes their lines as well. */
+const quiet = { LOG_LEVEL: "error" };
+
 /** Calls back with each line that is logged. */
 const listen = (onLine: (line: Line) => void) =>
   createTelemetry({ level: "error", write: (line) => onLine(JSON.parse(line)) });
 
 test("a worker that ends is started again after a wait that grows, and what it had counted stays", async () => {
   await using stack = await openStack("PostgreSQL, Redis and Kafka");
-  const config = loadConfig(stack.env);
+  const config = loadConfig({ ...stack.env, ...quiet });
   await carillon(["migrate"], { env: stack.env });
   using workers = watchWorkers();
   const lines: Line[] = [];
@@ -88,7 +91,11 @@ test("a worker that ends is started again after a wait that grows, and what it h
 test("a start whose workers cannot start fails and says why, and leaves none behind", async () => {
   using workers = watchWorkers();
   const nowhere = "127.0.0.1:9";
-  const config = loadConfig({ DATABASE_URL: `postgres://${nowhere}/carillon`, KAFKA_BROKERS: nowhere });
+  const config = loadConfig({
+    ...quiet,
+    DATABASE_URL: `postgres://${nowhere}/carillon`,
+    KAFKA_BROKERS: nowhere,
+  });
   const lines: Line[] = [];
   const starting = startWorkers({
     count: 2,

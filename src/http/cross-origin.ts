@@ -8,7 +8,14 @@ export const crossOrigin = (origins: string[]) =>
   cors({
     origin: origins,
     allowMethods: ["GET", "POST", "PUT", "PATCH", "DELETE"],
-    allowHeaders: ["authorization", "content-type", "idempotency-key", "x-request-id"],
+    allowHeaders: [
+      "authorization",
+      "content-type",
+      "idempotency-key",
+      "traceparent",
+      "tracestate",
+      "x-request-id",
+    ],
     exposeHeaders: ["idempotency-replayed", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"],
     maxAge: maxAgeSeconds,
   });

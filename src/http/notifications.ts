@@ -10,6 +10,7 @@ import type { App } from "../app.ts";
 import { ClientError, problemOf } from "../errors.ts";
 import type { IdempotentRequest, NewNotification, Receipt } from "../pipeline/accept.ts";
 import { iso } from "../pipeline/time.ts";
+import type { RequestFacts } from "../telemetry-wide.ts";
 import type { TraceContext } from "../trace-context.ts";
 import { requireStorable } from "./body.ts";
 import { type PageQuery, pageFrom, pageReply } from "./cursor.ts";
@@ -18,7 +19,7 @@ import * as examples from "./examples.ts";
 import { userId, uuid } from "./fields.ts";
 import { newNotification } from "./intake.ts";
 import { type FilterQuery, filterFrom, notificationFilters } from "./notification-filters.ts";
-import { operation, type Reply } from "./operation.ts";
+import { type Call, operation, type Reply } from "./operation.ts";
 import { faultsOf, validationError } from "./problem.ts";
 import { bulkInput, idParams, listQuery, notificationInput, notificationStatus } from "./schemas.ts";
 import {
@@ -46,10 +47,10 @@ const create = operation({
   answer: acceptedView,
   examples: { body: examples.notificationInput, answer: examples.accepted },
   errors: [],
-  async handle({ app, caller, body, idempotency, trace }) {
-    const notification = newNotification(body, { ...intakeOptions(app, caller, trace), pointer: "#" });
+  async handle({ app, caller, body, idempotency, facts }) {
+    const notification = newNotification(body, { ...intakeOptions(app, caller, facts.trace), pointer: "#" });
     const reply = { data: viewOfAccepted(notification) };
-    return submit(app, caller, [notification], reply, idempotency);
+    return submit({ app, caller, idempotency, facts }, [notification], reply);
   },
 });
 
@@ -74,8 +75,8 @@ const createBulk = operation({
   answer: z.array(bulkItem).meta({ id: "BulkAnswer" }),
   examples: { body: { notifications: [examples.notificationInput] }, answer: examples.bulkAnswer },
   errors: [],
-  async handle({ app, caller, body, idempotency, trace }) {
-    const options = intakeOptions(app, caller, trace);
+  async handle({ app, caller, body, idempotency, facts }) {
+    const options = intakeOptions(app, caller, facts.trace);
     const items = body.notifications.map((item, index) =>
       readItem(item, `#/notifications/${index}`, options),
     );
@@ -83,7 +84,7 @@ const createBulk = operation({
       item instanceof ClientError ? { error: problemOf(item) } : { id: item.id, status: item.status },
     );
     const valid = items.filter((item) => !(item instanceof ClientError));
-    return submit(app, caller, valid, { data }, idempotency);
+    return submit({ app, caller, idempotency, facts }, valid, { data });
   },
 });
 
@@ -115,23 +116,31 @@ const intakeOptions = (
 
 /** Stores what is valid and answers, or gives the answer of the earlier request with the same key. */
 async function submit(
-  app: App,
-  { project_id }: { project_id: string },
+  {
+    app,
+    caller,
+    idempotency,
+    facts,
+  }: Pick<Call<never, never, never>, "app" | "caller" | "idempotency" | "facts">,
   notifications: NewNotification[],
   reply: { data: unknown },
-  idempotency: { key: string; requestHash: string } | null,
 ): Promise<Reply> {
   if (idempotency === null) {
     if (notifications.length === 0) return reply;
-    return withoutRefused(reply, await app.accept.submit({ notifications, idempotency: null }));
+    const receipt = await app.accept.submit({ notifications, idempotency: null });
+    noteAccepted(facts, notifications);
+    return withoutRefused(reply, receipt);
   }
   const request: IdempotentRequest = {
     ...idempotency,
-    projectId: project_id,
+    projectId: caller.project_id,
     response: JSON.stringify(reply),
   };
   const { earlier } = await app.accept.submit({ notifications, idempotency: request });
-  if (earlier === null) return reply;
+  if (earlier === null) {
+    noteAccepted(facts, notifications);
+    return reply;
+  }
   if (earlier.requestHash !== idempotency.requestHash) {
     throw new ClientError(
       "idempotency_mismatch",
@@ -142,6 +151,13 @@ async function submit(
     status: 202,
     headers: { "content-type": "application/json", "idempotency-replayed": "true" },
   });
+}
+
+function noteAccepted(facts: RequestFacts, notifications: NewNotification[]): void {
+  const [first] = notifications;
+  if (first === undefined) return;
+  facts.notificationId = first.id;
+  facts.notifications = notifications.length;
 }
 
 /** What only the database found bad is said at its place in the answer. */

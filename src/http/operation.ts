@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { KeyRow } from "../../db/queries/keys.ts";
 import type { App } from "../app.ts";
 import type { ErrorCode } from "../errors.ts";
-import type { TraceContext } from "../trace-context.ts";
+import type { RequestFacts } from "../telemetry-wide.ts";
 import type { ndjsonType } from "./ndjson.ts";
 
 /** What a key may do. `admin` may do everything. */
@@ -20,8 +20,8 @@ export interface Call<Params, Query, Body> {
   body: Body;
   /** The Idempotency-Key header with a hash of route and body, where one was given. */
   idempotency: { key: string; requestHash: string } | null;
-  /** What the headers say of a trace. */
-  trace: TraceContext | null;
+  /** What is known of the request, for its line of logging: what it did is added. */
+  facts: RequestFacts;
 }
 
 /** What is answered: `{"data": …}`, with cursors for a list. A Response is passed on as it is. */

@@ -1,3 +1,4 @@
+import type { RequestFacts } from "../telemetry-wide.ts";
 import type { Compression } from "./compression.ts";
 import type { Operation, Reply } from "./operation.ts";
 
@@ -6,6 +7,8 @@ interface Sending {
   limits: Record<string, string>;
   acceptEncoding: string | null;
   compression: Compression;
+  /** Learns how long the answer is, where that is known. */
+  facts: RequestFacts;
 }
 
 const dataHeaders = { "content-type": "application/json", "cache-control": "private, no-store" };
@@ -14,7 +17,7 @@ const dataHeaders = { "content-type": "application/json", "cache-control": "priv
 export async function responseOf(
   { status }: Operation,
   reply: Reply,
-  { limits, acceptEncoding, compression }: Sending,
+  { limits, acceptEncoding, compression, facts }: Sending,
 ): Promise<Response> {
   if (reply instanceof Response) {
     if (reply.body === null) return reply;
@@ -23,5 +26,6 @@ export async function responseOf(
     return new Response(body, reply);
   }
   const { body, headers } = await compression.encode(JSON.stringify(reply), acceptEncoding);
+  facts.bytesOut = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
   return new Response(body, { status, headers: { ...dataHeaders, ...headers, ...limits } });
 }

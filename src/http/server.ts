@@ -6,6 +6,7 @@ import { newId } from "../../db/id.ts";
 import type { App } from "../app.ts";
 import { ClientError } from "../errors.ts";
 import { createHttpTelemetry } from "../telemetry-http.ts";
+import type { RequestFacts } from "../telemetry-wide.ts";
 import { traceContextOf } from "../trace-context.ts";
 import { type Admission, createAdmission } from "./admission.ts";
 import { authorise } from "./auth.ts";
@@ -43,7 +44,7 @@ export function operationsOf({ dev }: { dev: boolean }): Operation[] {
 /** What a request carries through its handling. */
 export type Env = {
   Bindings: { requestIP?: (request: Request) => { address: string } | null };
-  Variables: { requestId: string; route?: string };
+  Variables: { facts: RequestFacts; route?: string };
 };
 
 /** A request id that a client may choose: fit for a header and a log line. */
@@ -81,13 +82,17 @@ export function createServer(app: App): Hono<Env> {
     app.telemetry.requestStarted();
     const given = context.req.header("x-request-id");
     const requestId = given !== undefined && requestIdPattern.test(given) ? given : newId(app.clock.now());
-    context.set("requestId", requestId);
+    const facts: RequestFacts = { requestId, trace: traceContextOf(context.req.raw.headers) };
+    context.set("facts", facts);
     await next();
     context.res.headers.set("x-request-id", requestId);
     context.res.headers.set("x-content-type-options", "nosniff");
-    const method = knownMethods.has(context.req.method) ? context.req.method : "other";
-    const ms = performance.now() - startedMs;
-    app.telemetry.requestFinished(method, context.get("route") ?? "other", context.res.status, ms, requestId);
+    app.telemetry.requestFinished(facts, {
+      method: knownMethods.has(context.req.method) ? context.req.method : "other",
+      route: context.get("route") ?? "other",
+      status: context.res.status,
+      ms: performance.now() - startedMs,
+    });
   });
   if (app.config.corsOrigins !== null) hono.use("/v1/*", crossOrigin(app.config.corsOrigins));
   mount(hono, routes);
@@ -100,7 +105,10 @@ export function createServer(app: App): Hono<Env> {
   hono.onError((error, context) => {
     const known = clientErrorOf(error);
     if (known !== null) return problem(context, known);
-    app.telemetry.failed("http", error, { request_id: context.get("requestId"), path: context.req.path });
+    app.telemetry.failed("http", error, {
+      request_id: context.get("facts").requestId,
+      path: context.req.path,
+    });
     return problem(
       context,
       new ClientError("internal_error", "This was logged. Name the request id when you report it."),
@@ -158,7 +166,9 @@ function clientErrorOf(error: unknown): ClientError | null {
 
 function problem(context: Context<Env>, error: ClientError): Response {
   const { pathname } = new URL(context.req.url);
-  return problemResponse(error, { instance: pathname, requestId: context.get("requestId") });
+  const facts = context.get("facts");
+  facts.code = error.code;
+  return problemResponse(error, { instance: pathname, requestId: facts.requestId });
 }
 
 /** One call: may they, can we, is it valid, do it. */
@@ -176,13 +186,16 @@ async function answer(
     );
   }
   const request = context.req.raw;
+  const facts = context.get("facts");
   const caller = await authorise(app, request, operation.scope);
+  facts.projectId = caller.project_id;
+  facts.keyId = caller.id;
   const limits = await countRequest(app, caller.id, classOf(operation));
   const release = await admission.admit(operation, request, caller.project_id);
   try {
     const reply = await handle(app, operation, caller, context);
     const acceptEncoding = request.headers.get("accept-encoding");
-    return await responseOf(operation, reply, { limits, acceptEncoding, compression });
+    return await responseOf(operation, reply, { limits, acceptEncoding, compression, facts });
   } finally {
     release();
   }
@@ -192,7 +205,7 @@ async function handle(app: App, operation: Operation, caller: Caller, context: C
   const params = parse(operation.params ?? nothing, pathOf(context), { in: "parameter" });
   const query = parse(operation.query ?? nothing, queryOf(context.req.raw), { in: "parameter" });
   const { body, idempotency } = await bodyOf(app, operation, caller, context);
-  const trace = operation.traced ? traceContextOf(context.req.raw.headers) : null;
+  const facts = context.get("facts");
   return operation.handle({
     app,
     caller,
@@ -200,7 +213,7 @@ async function handle(app: App, operation: Operation, caller: Caller, context: C
     query,
     body,
     idempotency,
-    trace,
+    facts,
   } as unknown as Call<never, never, never>);
 }
 
@@ -217,6 +230,7 @@ async function bodyOf(app: App, operation: Operation, { project_id }: Caller, co
   const idempotencyKey = operation.idempotent ? idempotencyKeyOf(context) : null;
   const { bodyLimitBytes, bulkBodyLimitBytes } = app.config;
   const bytes = await readBody(context.req.raw, operation.bulk ? bulkBodyLimitBytes : bodyLimitBytes);
+  context.get("facts").bytesIn = bytes.byteLength;
   const given = parseJson(bytes);
   // A notification is read, checked and given an id in half the time that it takes to answer: not for nothing.
   if (classOf(operation) === "send")

@@ -126,13 +126,33 @@ async function sendOne(
   if (addressOf(user, channel) === null) return record.add(skipped("no_address"));
   if (provider === undefined) return record.add(skipped("no_provider"));
 
-  const outcome = await attempt(provider, messageOf(row, channel, message, user), signal, needs.attemptMaxMs);
+  const sending = messageOf(row, channel, message, user);
+  const beganMs = performance.now();
+  const outcome = await attempt(provider, sending, signal, needs.attemptMaxMs);
+  const ms = performance.now() - beganMs;
   onOutcome();
   const tries = row.tries + 1;
   const nowMs = clock.now();
   const verdict = verdictOf(outcome, { tries, schedule: needs.retrySchedule, nowMs, random: Math.random() });
-  const priority = message.priority as Priority;
+  const { priority, deliveryId, notificationId, projectId, trace } = sending;
   telemetry.recordNotificationSent(channel, priority, outcome.kind);
+  telemetry.attemptEnded({
+    deliveryId,
+    notificationId,
+    projectId,
+    userId: user.id,
+    channel,
+    priority,
+    provider: provider.name,
+    tries,
+    outcome: outcome.kind,
+    status: verdict.status,
+    reason: verdict.reason,
+    answer: outcome.answer,
+    ms,
+    retryAtMs: verdict.retryAtMs,
+    trace,
+  });
   if (verdict.status === "sent")
     telemetry.deliveryEnded(priority, channel, idTimeMs(row.notification_id), nowMs);
   await record.add({

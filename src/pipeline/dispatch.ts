@@ -1,8 +1,9 @@
 import { idTimeMs } from "../../db/id.ts";
-import { insertPlans } from "../../db/queries/deliveries.ts";
+import { insertPlans, type PlannedRow } from "../../db/queries/deliveries.ts";
 import type { Channel, ExternalChannel, Priority } from "../channels/channel.ts";
 import { type Cache, type Clock, type Database, EventsRefused, type NotificationEvent } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
+import type { PlanFacts } from "../telemetry-wide.ts";
 import type { Deliver } from "./deliver.ts";
 import type { LanePace } from "./lane-pace.ts";
 import { type Decision, plan } from "./plan.ts";
@@ -74,6 +75,32 @@ async function dispatchPart(needs: Needs, batch: NotificationEvent[], lane: Prio
     }
   }
   telemetry.flushed("dispatch", rows, performance.now() - startedMs);
+  telemetry.notificationsPlanned(() => plansOf(planned, stored, nowMs));
+}
+
+/** Those that were stored now: an event that came twice was planned by whoever was first. Each has a delivery at least. */
+function* plansOf(planned: Planned[], stored: PlannedRow[], nowMs: number): Generator<PlanFacts> {
+  const ids = new Set(stored.flatMap(({ notification_ids }) => notification_ids ?? []));
+  for (const { event, decisions } of planned) {
+    if (!ids.has(event.id)) continue;
+    const { id, projectId, userId, test, priority, scheduled, trace } = event;
+    yield {
+      id,
+      projectId,
+      userId,
+      test,
+      priority,
+      status: outcomeOf(decisions).status,
+      decisions: Object.fromEntries(
+        decisions.map((decision) => [
+          decision.channel,
+          decision.does === "skip" ? decision.reason : decision.does,
+        ]),
+      ),
+      waitedMs: scheduled ? null : nowMs - idTimeMs(id),
+      trace,
+    };
+  }
 }
 
 /** What was stored in an inbox is delivered by that. */

@@ -3,6 +3,7 @@
  * that the ratios hold on another machine. Everything runs on the same cores: service, servers, load and sink.
  */
 import { Command, InvalidArgumentError } from "commander";
+import { logLevel } from "./carillon.ts";
 import { type Sample, table } from "./figure.ts";
 import type { Bench } from "./part.ts";
 import { parts } from "./parts.ts";
@@ -45,7 +46,7 @@ async function measure(chosen: string[], rounds: number, bench: Bench): Promise<
     }
   }
   console.log(rounds === 1 ? "one round" : `median of ${rounds}; each ratio is that of its own round`);
-  console.log(await machine(await bench.opened()));
+  console.log(`${await machine(await bench.opened())}; the service logs from the level ${logLevel} up`);
   console.table(table(samples));
 }
 
