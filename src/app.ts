@@ -66,8 +66,9 @@ export async function createApp(
     ...(write ? { write } : {}),
   });
   const parts = await openParts({ config, dev, clock, telemetry });
-  const { db, cache, log } = parts;
-  const accept = createAccept({ db, cache, log, clock, telemetry, acceptWaitMs: config.acceptWaitMs });
+  const { db, cache, log, tracing } = parts;
+  const { acceptWaitMs } = config;
+  const accept = createAccept({ db, cache, log, clock, telemetry, tracing, acceptWaitMs });
   const threads = workerCount(config);
   const ownWork = threads === 0 ? workNeeds({ config, clock, telemetry, parts }) : null;
   const work = await (ownWork !== null

@@ -12,6 +12,7 @@ import { watchLines } from "./telemetry-lines.ts";
 import { watchMachine } from "./telemetry-machine.ts";
 import { ofProcess } from "./telemetry-process.ts";
 import { watchAccept, watchChannels, watchLanes, watchReceivers } from "./telemetry-queues.ts";
+import { createSpanTelemetry } from "./telemetry-spans.ts";
 
 const startMark = "<!-- metrics -->";
 const endMark = "<!-- /metrics -->";
@@ -77,6 +78,7 @@ export function everything(): Registry {
     fault: unread,
   });
   createArchiveTelemetry(telemetry);
+  createSpanTelemetry(telemetry);
   watchMachine(registry, ".");
   watchLines(registry, { dropped: unread });
   return registry;

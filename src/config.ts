@@ -6,6 +6,7 @@ import { httpSettings } from "./config-http.ts";
 import { kafkaSettings } from "./config-kafka.ts";
 import { serviceSettings } from "./config-service.ts";
 import type { Setting } from "./config-setting.ts";
+import { tracingSettings } from "./config-tracing.ts";
 import { StartError } from "./errors.ts";
 
 /** Every setting, once, in the order in which they are shown. */
@@ -16,6 +17,7 @@ export const settings = {
   ...cacheSettings,
   ...kafkaSettings,
   ...archiveSettings,
+  ...tracingSettings,
 };
 
 type Settings = typeof settings;
@@ -35,7 +37,9 @@ type Optional =
   | "kafkaSaslUsername"
   | "kafkaSaslPassword"
   | "workers"
-  | "mongodbUrl";
+  | "mongodbUrl"
+  | "otlpEndpoint"
+  | "otlpHeaders";
 
 export type Config = {
   readonly [Name in keyof Settings]: Name extends Optional

@@ -24,6 +24,7 @@ import { createSmtpProvider } from "./channels/providers/smtp.ts";
 import { createWebhookProvider } from "./channels/providers/webhook.ts";
 import type { Config } from "./config.ts";
 import { StartError } from "./errors.ts";
+import { openTracing, tracesFlushMs } from "./parts-tracing.ts";
 import type { Archive, Cache, Clock, Database, EventLog } from "./ports.ts";
 import { createTelemetry, type Telemetry } from "./telemetry.ts";
 import { type ArchiveTelemetry, createArchiveTelemetry } from "./telemetry-archive.ts";
@@ -31,6 +32,7 @@ import { createCacheTelemetry } from "./telemetry-cache.ts";
 import { createDatabaseTelemetry } from "./telemetry-database.ts";
 import { watchDatabaseServer } from "./telemetry-database-server.ts";
 import { createKafkaTelemetry } from "./telemetry-kafka.ts";
+import type { Tracing } from "./telemetry-tracing.ts";
 
 /** What a thread needs of the outside: the implementations that the settings choose, opened. */
 export interface Parts {
@@ -41,6 +43,8 @@ export interface Parts {
   archive: Archive | null;
   archiveTelemetry: ArchiveTelemetry;
   providers: Providers;
+  /** Null where nobody takes traces. */
+  tracing: Tracing | null;
   /** Closes what is still open, in order. */
   close(): Promise<void>;
 }
@@ -79,6 +83,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
   const archiveTelemetry = createArchiveTelemetry(telemetry);
   const archive = openArchive(config, archiveTelemetry);
   const providers = providersOf(config, dev ? sandboxIn(db, clock) : null);
+  const tracing = await openTracing(config, telemetry);
   return {
     db,
     cache,
@@ -86,6 +91,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
     archive,
     archiveTelemetry,
     providers,
+    tracing,
     async close() {
       await log.close();
       await archive?.close();
@@ -93,6 +99,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
       await cache.close();
       await db.close();
       release();
+      await tracing?.close(tracesFlushMs);
     },
   };
 }

@@ -54,3 +54,28 @@ test.each([
   expect(faults.map((fault) => fault.name)).toEqual([name]);
   expect(JSON.stringify(faults)).not.toContain("secret");
 });
+
+test.each([
+  ["x-key", "is no list"],
+  ["x-key=%zz", "is no list"],
+  ["x key=1", "is no list"],
+  ["x-key=caf\u00e9%0A", "is no list"],
+])("headers for the collector such as %j are refused, and not repeated", (given, words) => {
+  const { faults } = readConfig({ OTEL_EXPORTER_OTLP_HEADERS: given });
+  expect(faults).toEqual([{ name: "OTEL_EXPORTER_OTLP_HEADERS", detail: expect.stringContaining(words) }]);
+  expect(faults[0]?.detail).not.toContain(given);
+});
+
+test.each(["1.5", "-1", "half", "1e3"])("a share of %s is refused", (given) => {
+  expect(readConfig({ LOG_SAMPLE: given }).faults.map(({ name }) => name)).toEqual(["LOG_SAMPLE"]);
+});
+
+test.each([
+  ["0", 0],
+  ["0.01", 0.01],
+  [".5", 0.5],
+  ["1", 1],
+  ["1.0", 1],
+])("a share of %s is read", (given, share) => {
+  expect(readConfig({ OTEL_TRACES_SAMPLER_ARG: given }).config.otelSamplerShare).toBe(share);
+});

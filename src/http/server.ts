@@ -84,15 +84,22 @@ export function createServer(app: App): Hono<Env> {
     const requestId = given !== undefined && requestIdPattern.test(given) ? given : newId(app.clock.now());
     const facts: RequestFacts = { requestId, trace: traceContextOf(context.req.raw.headers) };
     context.set("facts", facts);
+    const span =
+      app.tracing !== null && context.req.path.startsWith("/v1/")
+        ? app.tracing.requestBegan(facts.trace)
+        : undefined;
+    if (span !== undefined) facts.trace = span.context;
     await next();
     context.res.headers.set("x-request-id", requestId);
     context.res.headers.set("x-content-type-options", "nosniff");
-    app.telemetry.requestFinished(facts, {
+    const answered = {
       method: knownMethods.has(context.req.method) ? context.req.method : "other",
       route: context.get("route") ?? "other",
       status: context.res.status,
       ms: performance.now() - startedMs,
-    });
+    };
+    app.telemetry.requestFinished(facts, answered);
+    span?.end(facts, answered);
   });
   if (app.config.corsOrigins !== null) hono.use("/v1/*", crossOrigin(app.config.corsOrigins));
   mount(hono, routes);

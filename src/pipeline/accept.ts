@@ -1,22 +1,13 @@
 import { failureOf } from "../../db/failure.ts";
-import {
-  type Channel,
-  defaultPriority,
-  type Json,
-  type Priority,
-  type Profile,
-  priorities,
-} from "../channels/channel.ts";
+import { type Channel, type Json, type Priority, type Profile, priorities } from "../channels/channel.ts";
 import { ClientError } from "../errors.ts";
 import type { Cache, Clock, Database, EventLog, NotificationEvent } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
+import type { Tracing } from "../telemetry-tracing.ts";
 import type { TraceContext } from "../trace-context.ts";
-import { type Batcher, createBatcher } from "./batch.ts";
-import type { Place } from "./fair-queue.ts";
-import { createGate, type Full } from "./gate.ts";
-import { overloaded } from "./overload.ts";
 import { profileKeyOf } from "./profiles.ts";
 import { insertSubmissions } from "./store.ts";
+import { createWaitingRoom } from "./waiting-room.ts";
 
 /** A valid notification with its id, about to be stored. Times in milliseconds since the epoch. */
 export interface NewNotification {
@@ -75,13 +66,6 @@ export interface Accept {
   waiting(): number;
 }
 
-/** Rows one flush writes at most. */
-const flushRowsMax = 1000;
-/** One flush is written while the next one gathers: of critical ones, and of all others. */
-const flushesInFlightMax = 2;
-/** Rows that wait at most: a second's work at full speed, and what memory holds while the database hangs. */
-const waitingRowsMax = 40_000;
-
 interface Needs {
   db: Database;
   cache: Cache;
@@ -90,14 +74,18 @@ interface Needs {
   telemetry: Telemetry;
   /** How long what is critical may wait to be stored before more of it is refused; the rest a part of it. */
   acceptWaitMs: number;
+  tracing: Tracing | null;
 }
 
 export function createAccept(needs: Needs): Accept {
   const running = new Set<string>();
-  const critical = createIntake(needs);
-  const others = createIntake(needs);
-  const all = [critical, others];
-  const add = (submission: Submission) => (isCritical(submission) ? critical : others).add(submission);
+  const room = () => createWaitingRoom(needs, (submissions) => flush(needs, submissions));
+  const critical = room();
+  const others = room();
+  const rooms = [critical, others];
+  const { tracing } = needs;
+  const store = (submission: Submission) => (isCritical(submission) ? critical : others).add(submission);
+  const add = tracing === null ? store : (submission: Submission) => traced(tracing, submission, store);
 
   return {
     async submit(submission) {
@@ -123,53 +111,9 @@ export function createAccept(needs: Needs): Accept {
       (priority === "critical" ? critical : others).requireRoom(place, 1);
     },
     async drained() {
-      await Promise.all(all.map((intake) => intake.drained()));
+      await Promise.all(rooms.map(({ drained }) => drained()));
     },
-    waiting: () => all.reduce((sum, intake) => sum + intake.waiting(), 0),
-  };
-}
-
-/** Where requests wait to be stored, and who of them goes first. */
-function createIntake(needs: Needs) {
-  const batcher: Batcher<Submission, Receipt> = createBatcher(
-    {
-      rowsMax: flushRowsMax,
-      inFlightMax: flushesInFlightMax,
-      rowsOf,
-      overdue: { timeMaxMs: (lane) => gate.waitMaxMs(lane), refusal: ({ lane }) => overdue(lane) },
-      onFlush: () => gate.look(),
-    },
-    (submissions) => flush(needs, submissions),
-  );
-  const gate = createGate({
-    queue: batcher.queue,
-    waitMs: needs.acceptWaitMs,
-    rowsMax: waitingRowsMax,
-    now: () => performance.now(),
-  });
-
-  function requireRoom(place: Place, rows: number): void {
-    const full = gate.full(place, rows);
-    if (full !== null) throw shed(place.lane, full);
-  }
-
-  function shed(lane: number, full: Full): ClientError {
-    const priority = priorities[lane] ?? defaultPriority;
-    needs.telemetry.requestShed(priority, full);
-    return overloaded(priority);
-  }
-
-  const overdue = (lane: number) => (gate.stands(lane) ? shed(lane, "wait") : stalled());
-
-  return {
-    requireRoom,
-    async add(submission: Submission): Promise<Receipt> {
-      const place = placeOf(submission);
-      requireRoom(place, rowsOf(submission));
-      return batcher.add(submission, place);
-    },
-    drained: batcher.drained,
-    waiting: batcher.queue.items,
+    waiting: () => rooms.reduce((sum, { waiting }) => sum + waiting(), 0),
   };
 }
 
@@ -180,21 +124,22 @@ function createIntake(needs: Needs) {
 const isCritical = ({ notifications }: Submission) =>
   notifications.length > 0 && notifications.every(({ priority }) => priority === "critical");
 
-const rowsOf = ({ notifications }: Submission) => Math.max(1, notifications.length);
-
-/** A request is stored as a whole, and so as soon as the most urgent of its notifications could be. */
-function placeOf({ notifications, idempotency }: Submission): Place {
-  let lane = notifications.length === 0 ? priorities.indexOf(defaultPriority) : priorities.length;
-  for (const { priority } of notifications) lane = Math.min(lane, priorities.indexOf(priority));
-  return { lane, owner: notifications[0]?.projectId ?? idempotency?.projectId ?? "" };
+/** From when it waits for its flush until it is stored and published. */
+async function traced(
+  tracing: Tracing,
+  submission: Submission,
+  add: (submission: Submission) => Promise<Receipt>,
+): Promise<Receipt> {
+  const end = tracing.acceptBegan(submission.notifications);
+  try {
+    const receipt = await add(submission);
+    end((id) => receipt.earlier === null && !receipt.refused.has(id));
+    return receipt;
+  } catch (error) {
+    end(() => false, error);
+    throw error;
+  }
 }
-
-const stalled = () =>
-  new ClientError(
-    "database_unavailable",
-    "The database does not keep up: this waited too long to be stored. Nothing of this request was stored; repeat it in a moment.",
-    { headers: { "retry-after": "1" } },
-  );
 
 /** Store, then publish: the event log carries what the database already remembers. */
 async function flush(needs: Needs, submissions: Submission[]): Promise<(Receipt | Error)[]> {

@@ -16,6 +16,8 @@ import {
 import type { Cache, Clock, Database } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
 import type { ChannelCounts } from "../telemetry-queues.ts";
+import type { Tracing } from "../telemetry-tracing.ts";
+import type { AttemptFacts } from "../telemetry-wide.ts";
 import { traceOfColumns } from "../trace-context.ts";
 import { type ChannelQueue, createChannelQueue } from "./channel-queue.ts";
 import { type ClaimedMessage, claimMessages, releaseOffered, unclaimMessages } from "./claim.ts";
@@ -43,6 +45,7 @@ interface Needs {
   clock: Clock;
   telemetry: Telemetry;
   pace: LanePace;
+  tracing: Tracing | null;
   record: RecordStage;
   providers: Providers;
   testProvider: Provider;
@@ -106,7 +109,7 @@ async function sendOne(
   signal: AbortSignal,
   onOutcome: () => void,
 ): Promise<void> {
-  const { clock, telemetry, record } = needs;
+  const { clock, telemetry, tracing, record } = needs;
   const provider = message.test ? needs.testProvider : needs.providers[channel];
   const startedMs = clock.now();
   // It waited while the database kept those before it from being recorded, and the sweep has it by now.
@@ -127,6 +130,8 @@ async function sendOne(
   if (provider === undefined) return record.add(skipped("no_provider"));
 
   const sending = messageOf(row, channel, message, user);
+  const span = tracing?.attemptBegan(sending.trace);
+  if (span !== undefined) sending.trace = span.context;
   const beganMs = performance.now();
   const outcome = await attempt(provider, sending, signal, needs.attemptMaxMs);
   const ms = performance.now() - beganMs;
@@ -136,7 +141,7 @@ async function sendOne(
   const verdict = verdictOf(outcome, { tries, schedule: needs.retrySchedule, nowMs, random: Math.random() });
   const { priority, deliveryId, notificationId, projectId, trace } = sending;
   telemetry.recordNotificationSent(channel, priority, outcome.kind);
-  telemetry.attemptEnded({
+  const facts: AttemptFacts = {
     deliveryId,
     notificationId,
     projectId,
@@ -152,7 +157,9 @@ async function sendOne(
     ms,
     retryAtMs: verdict.retryAtMs,
     trace,
-  });
+  };
+  telemetry.attemptEnded(facts);
+  span?.end(facts);
   if (verdict.status === "sent")
     telemetry.deliveryEnded(priority, channel, idTimeMs(row.notification_id), nowMs);
   await record.add({

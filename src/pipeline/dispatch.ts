@@ -3,6 +3,7 @@ import { insertPlans, type PlannedRow } from "../../db/queries/deliveries.ts";
 import type { Channel, ExternalChannel, Priority } from "../channels/channel.ts";
 import { type Cache, type Clock, type Database, EventsRefused, type NotificationEvent } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
+import type { Tracing } from "../telemetry-tracing.ts";
 import type { PlanFacts } from "../telemetry-wide.ts";
 import type { Deliver } from "./deliver.ts";
 import type { LanePace } from "./lane-pace.ts";
@@ -17,6 +18,7 @@ interface Needs {
   clock: Clock;
   telemetry: Telemetry;
   pace: LanePace;
+  tracing: Tracing | null;
   deliver: Deliver;
   leaseMs: number;
   cachePreferencesTtlSeconds: number;
@@ -49,7 +51,7 @@ export async function dispatch(needs: Needs, batch: NotificationEvent[], lane: P
 }
 
 async function dispatchPart(needs: Needs, batch: NotificationEvent[], lane: Priority): Promise<void> {
-  const { clock, telemetry, deliver } = needs;
+  const { clock, telemetry, tracing, deliver } = needs;
   const startedMs = performance.now();
   const profiles = await loadProfiles(needs, batch);
   const nowMs = clock.now();
@@ -76,6 +78,12 @@ async function dispatchPart(needs: Needs, batch: NotificationEvent[], lane: Prio
   }
   telemetry.flushed("dispatch", rows, performance.now() - startedMs);
   telemetry.notificationsPlanned(() => plansOf(planned, stored, nowMs));
+  if (tracing === null) return;
+  const kept = planned.filter(({ event }) => tracing.keeps(event.trace));
+  if (kept.length === 0) return;
+  const endMs = Date.now();
+  const beganMs = endMs - (performance.now() - startedMs);
+  for (const plan of plansOf(kept, stored, nowMs)) tracing.planned(plan, beganMs, endMs);
 }
 
 /** Those that were stored now: an event that came twice was planned by whoever was first. Each has a delivery at least. */

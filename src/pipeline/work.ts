@@ -2,6 +2,7 @@ import type { ExternalChannel, Provider, Providers } from "../channels/channel.t
 import type { Cache, Clock, Database, EventLog } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { watchChannels, watchLanes, watchReceivers } from "../telemetry-queues.ts";
+import type { Tracing } from "../telemetry-tracing.ts";
 import { createDeliver } from "./deliver.ts";
 import { dispatch } from "./dispatch.ts";
 import type { LanePace } from "./lane-pace.ts";
@@ -28,6 +29,7 @@ interface Needs {
   clock: Clock;
   telemetry: Telemetry;
   pace: LanePace;
+  tracing: Tracing | null;
   providers: Providers;
   testProvider: Provider;
   channels: readonly ExternalChannel[];

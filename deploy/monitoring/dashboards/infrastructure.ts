@@ -72,6 +72,11 @@ export const infrastructure = dashboard(
         },
         { says: "Connections and files, of those that the process may open.", unit: "share" },
       ),
+      lines(
+        "Log lines dropped",
+        { "{{instance}}": "rate(carillon_log_lines_dropped_total[$__rate_interval])" },
+        { says: "Whoever reads stderr does not keep up, or has stopped." },
+      ),
     ],
     Machine: [
       lines(
