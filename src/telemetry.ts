@@ -156,6 +156,9 @@ export function createTelemetry({ level, sample = 1, write = console.error }: Op
   // A counter that appears with its first error would hide that one from rate().
   for (const stage of stages) errors.inc({ stage }, 0);
   for (const lane of priorities) laneRests.inc({ lane }, 0);
+  for (const what of priorities) for (const full of ["wait", "rows"]) shed.inc({ what, full }, 0);
+  for (const what of ["read", "change"]) for (const full of ["wait", "requests"]) shed.inc({ what, full }, 0);
+  for (const what of ["send", "change"]) shed.inc({ what, full: "bytes" }, 0);
 
   const isWritten = (at: Level) => rank[at] >= rank[level];
 
