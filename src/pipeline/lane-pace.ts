@@ -42,7 +42,8 @@ const shareMin = 1 / 32;
 /** A lane that gives way begins a piece after so long in any case, in milliseconds. */
 const restMaxMs = 250;
 
-const [mostUrgent] = priorities;
+const mostUrgent: Priority = "critical";
+const leastUrgent: Priority = "low";
 
 interface Lane {
   lastWorkMs: number;
@@ -53,10 +54,12 @@ interface Lane {
 }
 
 /**
- * Who waits where lanes share a processor and a database. While the most urgent lane has work, the others work in small pieces
- * and rest after each, for as long as its own pieces say: where 95 of 100 take at most three times what they take alone, they
- * rest less and less, and where they do not, more. So it holds on any machine, and none rests unnoticed. Among the others
- * none gives way: each has its own queues, and what they would gain does not pay for the rests.
+ * Who waits where lanes share a processor and a database. While the critical lane has work, the low one works in small pieces
+ * and rests after each, for as long as the critical one's own pieces say: where 95 of 100 take at most three times what they
+ * take alone, it rests less and less, and where they do not, more. So it holds on any machine, and nothing rests unnoticed.
+ *
+ * What is of normal or high priority does not give way. It did, and 500 users who send a few critical ones among normal ones
+ * then waited for 4.3 s at the p95, on a machine that had time for all of them.
  *
  * It is LEDBAT (RFC 6817) with a share of time in place of a window: the background yields to a delay, not to a loss, and
  * measures the delay against the one of an empty queue. As in LEDBAT++ (draft-irtf-iccrg-ledbat-plus-plus) it slows down
@@ -70,8 +73,13 @@ export function createLanePace({
   const resting = new Set<() => void>();
   let isEnded = false;
   const lanes = new Map<Priority, Lane>();
+  const laneOf = (priority: Priority): Lane => {
+    const lane = lanes.get(priority);
+    if (lane === undefined) throw new Error(`no lane for priority ${priority}`);
+    return lane;
+  };
   for (const priority of priorities.toReversed()) {
-    const below = priority === mostUrgent ? [...lanes.values()] : [];
+    const below = priority === mostUrgent ? [laneOf(leastUrgent)] : [];
     lanes.set(priority, {
       lastWorkMs: Number.NEGATIVE_INFINITY,
       share: shareMin,
@@ -79,11 +87,6 @@ export function createLanePace({
       below,
     });
   }
-  const laneOf = (priority: Priority): Lane => {
-    const lane = lanes.get(priority);
-    if (lane === undefined) throw new Error(`no lane for priority ${priority}`);
-    return lane;
-  };
   const hasWork = ({ lastWorkMs }: Lane) => lastWorkMs > nowMs() - contestedMs;
   const urgentOf = (own: Lane) => lanes.values().filter((lane) => lane.below.includes(own) && hasWork(lane));
 
