@@ -23,8 +23,8 @@ export type ScenarioName = "smoke" | "load" | "stress" | "spike" | "soak" | "mix
 export const own: Record<ScenarioName, Bounds> = {
   smoke: { p95Ms: 25, p99Ms: 50, firstByteP95Ms: 25, errorShare: 0 },
   load: { p95Ms: 50, p99Ms: 100, firstByteP95Ms: 50, errorShare: 0 },
-  stress: { p95Ms: 200, p99Ms: 400, firstByteP95Ms: 150, errorShare: 0 },
-  spike: { p95Ms: 400, p99Ms: 800, firstByteP95Ms: 200, errorShare: 0 },
+  stress: { p95Ms: 120, p99Ms: 250, firstByteP95Ms: 120, errorShare: 0 },
+  spike: { p95Ms: 300, p99Ms: 500, firstByteP95Ms: 200, errorShare: 0 },
   soak: { p95Ms: 50, p99Ms: 100, firstByteP95Ms: 50, errorShare: 0 },
   mixed: { p95Ms: 50, p99Ms: 100, firstByteP95Ms: 50, errorShare: 0 },
   artillery: { p95Ms: 100, p99Ms: 200, firstByteP95Ms: 50, errorShare: 0 },
