@@ -1,10 +1,10 @@
-import { type Priority, priorities } from "../channels/channel.ts";
-import { createQuietTime, type QuietTime } from "./quiet-time.ts";
+import type { Priority } from "../channels/channel.ts";
+import { createQuietTime } from "./quiet-time.ts";
 
 export interface LanePace {
   /** Rows of a lane's next piece of work, of the `most` that there may be. */
   pieceMax(lane: Priority, most: number): number;
-  /** A piece of a lane's work took so long: those below it may work the more or the less. */
+  /** A piece of a lane's work took so long: of the critical one's they say how much the low one may work. */
   took(lane: Priority, ms: number): void;
   /** Resolves once a lane may begin its next piece, after one that took so long. */
   rest(lane: Priority, tookMs: number): Promise<void>;
@@ -27,12 +27,12 @@ const contestedMs = 1000;
 /** Rows of a piece while a lane gives way: 1 to 2 ms on a machine that takes 10 for 500. */
 const pieceRows = 32;
 /**
- * How many times its quiet p95 a piece of a more urgent lane may take. A notification is four of them and waits besides: with
+ * How many times its quiet p95 a piece of the critical lane may take. A notification is four of them and waits besides: with
  * 3 its p95 doubles, with 4 it is 2.4 times as much, with 6 3.3 times.
  */
 const slowdownMax = 3;
 /**
- * What a piece beyond that takes from the share of the lanes below, and what one within it gives back. Where both are as
+ * What a piece beyond that takes from the share of the low lane, and what one within it gives back. Where both are as
  * much, 95 pieces of 100 are within it.
  */
 const decrease = 0.81;
@@ -44,14 +44,6 @@ const restMaxMs = 250;
 
 const mostUrgent: Priority = "critical";
 const leastUrgent: Priority = "low";
-
-interface Lane {
-  lastWorkMs: number;
-  share: number;
-  quiet: QuietTime;
-  /** Those that give way to it. */
-  below: Lane[];
-}
 
 /**
  * Who waits where lanes share a processor and a database. While the critical lane has work, the low one works in small pieces
@@ -72,39 +64,23 @@ export function createLanePace({
 }: Needs = {}): LanePace {
   const resting = new Set<() => void>();
   let isEnded = false;
-  const lanes = new Map<Priority, Lane>();
-  const laneOf = (priority: Priority): Lane => {
-    const lane = lanes.get(priority);
-    if (lane === undefined) throw new Error(`no lane for priority ${priority}`);
-    return lane;
-  };
-  for (const priority of priorities.toReversed()) {
-    const below = priority === mostUrgent ? [laneOf(leastUrgent)] : [];
-    lanes.set(priority, {
-      lastWorkMs: Number.NEGATIVE_INFINITY,
-      share: shareMin,
-      quiet: createQuietTime(),
-      below,
-    });
-  }
-  const hasWork = ({ lastWorkMs }: Lane) => lastWorkMs > nowMs() - contestedMs;
-  const urgentOf = (own: Lane) => lanes.values().filter((lane) => lane.below.includes(own) && hasWork(lane));
+  const quiet = createQuietTime();
+  const lastWorkMs = new Map<Priority, number>();
+  let lowShare = shareMin;
+  const hasWork = (lane: Priority) =>
+    (lastWorkMs.get(lane) ?? Number.NEGATIVE_INFINITY) > nowMs() - contestedMs;
 
-  function shareOf(own: Lane): number {
-    if (isEnded) return 1;
-    const urgent = [...urgentOf(own)];
-    if (urgent.length === 0) return 1;
-    return urgent.every(({ quiet }) => quiet.p95() !== null) ? own.share : shareMin;
+  function shareOf(lane: Priority): number {
+    if (isEnded || lane !== leastUrgent || !hasWork(mostUrgent)) return 1;
+    return quiet.p95() === null ? shareMin : lowShare;
   }
 
   /** A lane whose share is not used says nothing about it. */
-  function adapt(own: Lane, tookMs: number): void {
-    const quietMs = own.quiet.p95();
-    if (quietMs === null) return;
+  function adapt(tookMs: number): void {
+    const quietMs = quiet.p95();
+    if (quietMs === null || !hasWork(leastUrgent)) return;
     const change = tookMs > quietMs * slowdownMax ? decrease : increase;
-    for (const lane of own.below) {
-      if (hasWork(lane)) lane.share = Math.min(1, Math.max(shareMin, lane.share * change));
-    }
+    lowShare = Math.min(1, Math.max(shareMin, lowShare * change));
   }
 
   function pause(ms: number): Promise<void> {
@@ -119,21 +95,22 @@ export function createLanePace({
   }
 
   return {
-    pieceMax: (priority, most) => (shareOf(laneOf(priority)) < 1 ? Math.min(most, pieceRows) : most),
-    took(priority, ms) {
-      const lane = laneOf(priority);
-      lane.quiet.add(ms, nowMs());
-      adapt(lane, ms);
-      lane.lastWorkMs = nowMs();
+    pieceMax: (lane, most) => (shareOf(lane) < 1 ? Math.min(most, pieceRows) : most),
+    took(lane, ms) {
+      if (lane === mostUrgent) {
+        quiet.add(ms, nowMs());
+        adapt(ms);
+      }
+      lastWorkMs.set(lane, nowMs());
     },
-    async rest(priority, tookMs) {
-      const share = shareOf(laneOf(priority));
+    async rest(lane, tookMs) {
+      const share = shareOf(lane);
       if (share === 1) return;
       const restMs = Math.min(restMaxMs, tookMs * (1 / share - 1));
-      onRest(priority, restMs);
+      onRest(lane, restMs);
       await pause(restMs);
     },
-    share: (priority) => shareOf(laneOf(priority)),
+    share: shareOf,
     end() {
       isEnded = true;
       for (const wake of resting) wake();
