@@ -70,6 +70,7 @@ test.each(stacks)(
       expect(result.p99).toBeLessThan(2500);
       const { critical, high, low } = result.lanes;
       expect(critical).toMatchObject({ refused: 0 });
+      expect(critical?.p99).toBeLessThan(1500);
       expect(high?.refused).toBeLessThan(0.1 * requests);
       expect(low?.refused).toBeGreaterThan(low?.accepted ?? 0);
       // Another project's requests of low priority are taken, while the flood's are refused.
