@@ -149,9 +149,9 @@ async function runTests(
   const xml = Bun.file(outfile);
   const expected =
     selection.length > 0 ? [] : files.filter((file) => !unable.some((one) => one.file === file));
-  const { tally, faults } = judge((await xml.exists()) ? await xml.text() : "", code, expected);
+  const { tally, failures, faults } = judge((await xml.exists()) ? await xml.text() : "", code, expected);
   report("tests", tally.failed === 0, started);
-  for (const fault of faults) console.log(`  ${fault}`);
+  for (const line of [...failures, ...faults]) console.log(`  ${line}`);
   return sum(tally, skipped);
 }
 

@@ -13,6 +13,14 @@ test("what passed, failed and was skipped is counted as bun reports it", async (
   expect({ tally, faults }).toEqual({ tally: { passed: 2, failed: 1, skipped: 1 }, faults: [] });
 });
 
+test("of each test that failed it is told where it is and why", async () => {
+  const { failures } = await verdictOf({
+    "a.test.ts": passing,
+    "b.test.ts": `${passing} test("fails <&>", () => { throw new Error("no\\n\\"1 < 2\\""); });`,
+  });
+  expect(failures).toEqual(['b.test.ts:1 fails <&>: no "1 < 2"']);
+});
+
 test.each([
   ["that throws when it is read", `throw new Error("broken");`],
   ["without a test", "export {};"],
@@ -36,6 +44,7 @@ test("an exit code that no failed test explains is a failure, and so is a report
   expect(judge(xml, 0, ["a.test.ts"]).tally).toEqual({ passed: 1, failed: 0, skipped: 0 });
   expect(judge(xml, 1, ["a.test.ts"])).toEqual({
     tally: { passed: 1, failed: 1, skipped: 0 },
+    failures: [],
     faults: ["bun test ended with 1 although no test failed"],
   });
   expect(judge(xml.slice(0, -20), 0, ["a.test.ts"]).tally.failed).toBe(1);

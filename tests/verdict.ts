@@ -27,11 +27,11 @@ export function sum(a: Tally, b: Tally): Tally {
  *
  * @param files the test files that must have left something in the report
  */
-export function judge(xml: string, exitCode: number, files: string[]): { tally: Tally; faults: string[] } {
+export function judge(xml: string, exitCode: number, files: string[]): Verdict {
   const counts = countsOf(xml);
   if (!counts) {
     const fault = `bun test ended with ${exitCode} and left no report of any test`;
-    return { tally: { passed: 0, failed: 1, skipped: 0 }, faults: [fault] };
+    return { tally: { passed: 0, failed: 1, skipped: 0 }, failures: [], faults: [fault] };
   }
 
   const reported = new Set([...xml.matchAll(/<testsuite\s[^>]*?\bfile="([^"]*)"/g)].map(([, file]) => file));
@@ -41,8 +41,37 @@ export function judge(xml: string, exitCode: number, files: string[]): { tally: 
   }
   const { tests, failures, skipped } = counts;
   const tally = { passed: tests - failures - skipped, failed: failures + faults.length, skipped };
-  return { tally, faults };
+  return { tally, failures: failuresOf(xml), faults };
 }
+
+interface Verdict {
+  tally: Tally;
+  /** A line for each test that failed: where it is, its name, and why. */
+  failures: string[];
+  /** What else was wrong with the run. */
+  faults: string[];
+}
+
+/** As the end of a long output is often all that is seen of it. */
+function failuresOf(xml: string): string[] {
+  const cases = xml.matchAll(/<testcase\s([^>]*)>\s*<failure\s([^>]*)>/g);
+  return Array.from(cases, ([, test = "", failure = ""]) => {
+    const [name, file, line] = ["name", "file", "line"].map((key) => attributeOf(test, key));
+    return `${file}:${line} ${name}: ${attributeOf(failure, "message").slice(0, messageCharactersMax)}`;
+  });
+}
+
+/** On one line, without the entities that a report is written with. */
+function attributeOf(attributes: string, name: string): string {
+  const [, value = ""] = new RegExp(`(?:^|\\s)${name}="([^"]*)"`).exec(attributes) ?? [];
+  return value
+    .replace(/&(lt|gt|quot|apos|#10|amp);/g, (_, entity: keyof typeof entities) => entities[entity])
+    .replace(/\s+/g, " ")
+    .trim();
+}
+
+const entities = { lt: "<", gt: ">", quot: '"', apos: "'", "#10": " ", amp: "&" };
+const messageCharactersMax = 400;
 
 /** The counts on the report's root; undefined for a report that is cut off, is none, or counts no test. */
 function countsOf(xml: string): { tests: number; failures: number; skipped: number } | undefined {
