@@ -2,12 +2,16 @@ import { expect, test } from "bun:test";
 import { artilleryScenario } from "./artillery.ts";
 import { measure } from "./measure.ts";
 import { startUnderLoad } from "./service.ts";
-import { expectHeld } from "./short-form.ts";
+import { expectHeld, shortFormsTimeoutMs } from "./short-form.ts";
 
-test("the five phases of Artillery in short are held", async () => {
-  await using underLoad = await startUnderLoad({});
-  await expectHeld(artilleryScenario, underLoad, ["time to the first byte (p95)"]);
-}, 90_000);
+test(
+  "the five phases of Artillery in short are held",
+  async () => {
+    await using underLoad = await startUnderLoad({});
+    await expectHeld(artilleryScenario, underLoad, ["time to the first byte (p95)"]);
+  },
+  shortFormsTimeoutMs,
+);
 
 test("users who are not served break the run", async () => {
   await using underLoad = await startUnderLoad({ RATE_LIMIT_PER_MINUTE: "300" });

@@ -5,7 +5,7 @@ import { createClient } from "../process/client.ts";
 import { k6Scenarios } from "./k6-scenarios.ts";
 import { measure } from "./measure.ts";
 import { startUnderLoad } from "./service.ts";
-import { expectHeld, expectServed } from "./short-form.ts";
+import { expectHeld, expectServed, shortFormsTimeoutMs } from "./short-form.ts";
 
 test.each(["smoke", "load", "soak", "mixed"] as const)(
   "%s in short is held, and every answer is in the report",
@@ -13,7 +13,7 @@ test.each(["smoke", "load", "soak", "mixed"] as const)(
     await using underLoad = await startUnderLoad({});
     await expectHeld(k6Scenarios[name], underLoad);
   },
-  60_000,
+  shortFormsTimeoutMs,
 );
 
 // Their times say how many cores there are beside the load generator: docs/load-tests.md holds them.
@@ -23,7 +23,7 @@ test.each(["stress", "spike"] as const)(
     await using underLoad = await startUnderLoad({});
     await expectServed(k6Scenarios[name], underLoad);
   },
-  60_000,
+  shortFormsTimeoutMs,
 );
 
 const brief = { ...k6Scenarios.smoke, shortSeconds: 3 };

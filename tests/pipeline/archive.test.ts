@@ -241,7 +241,7 @@ describe.each(["the embedded database", "PostgreSQL"])("on %s", (kind) => {
     expect((await get(world, archived)).status).toBe(200);
     expect((await get(world, young)).status).toBe(200);
     expect((await get(world, "01959999-0000-7000-8000-000000000000")).status).toBe(404);
-  });
+  }, 60_000);
 
   test("a MongoDB that hangs holds up nothing that is due, nor a stop", async () => {
     await using mongo = await startMongo();
