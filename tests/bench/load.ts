@@ -16,6 +16,8 @@ export interface LoadOptions {
   content: Content;
   /** Requests, each of one notification or of so many. */
   requests: number;
+  /** What each request's Idempotency-Key begins with, before its number; none has one without. */
+  keys?: string;
   /** Of a bulk request. */
   items?: number;
   /** Connections, and so requests under way at once. */
@@ -54,7 +56,7 @@ interface Lane {
 const paths = { single: "/v1/notifications", bulk: "/v1/notifications/bulk" };
 
 async function run(options: LoadOptions): Promise<LoadResult> {
-  const { origin, key, requests, concurrency, kind, ratePerSecond } = options;
+  const { origin, key, keys, requests, concurrency, kind, ratePerSecond } = options;
   const client = await openHttpClient({
     origin,
     headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
@@ -62,7 +64,11 @@ async function run(options: LoadOptions): Promise<LoadResult> {
   });
   const answered = new Map<Priority | undefined, { timesMs: number[]; refused: number }>();
   const send = async (index: number, atMs: number, body: string) => {
-    const { status } = await client.post(paths[kind], body);
+    const { status } = await client.post(
+      paths[kind],
+      body,
+      keys === undefined ? "" : `idempotency-key: ${keys}-${index}\r\n`,
+    );
     const lane = answered.getOrInsertComputed(priorityOf(options, index), () => ({
       timesMs: [],
       refused: 0,
