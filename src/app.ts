@@ -67,8 +67,8 @@ export async function createApp(
   });
   const parts = await openParts({ config, dev, clock, telemetry });
   const { db, cache, log, tracing } = parts;
-  const { acceptWaitMs } = config;
-  const accept = createAccept({ db, cache, log, clock, telemetry, tracing, acceptWaitMs });
+  const { acceptWaitMs, cacheTtlSeconds } = config;
+  const accept = createAccept({ db, cache, log, clock, telemetry, tracing, acceptWaitMs, cacheTtlSeconds });
   const threads = workerCount(config);
   const ownWork = threads === 0 ? workNeeds({ config, clock, telemetry, parts }) : null;
   const work = await (ownWork !== null

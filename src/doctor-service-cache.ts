@@ -17,14 +17,16 @@ export function examineCache(interval: Interval): Finding[] {
 
 function hits(interval: Interval): Result {
   const name = "carillon_cache_requests_total";
-  const lookups = interval.increase(name);
-  const ratio = lookups === 0 ? 1 : interval.increase(name, ({ result }) => result === "hit") / lookups;
+  // Who asks for the answer of an earlier request asks whether there was one: mostly there was none.
+  const lookups = interval.increase(name, ({ cache }) => cache !== "answer");
+  const found = interval.increase(name, ({ cache, result }) => cache !== "answer" && result === "hit");
+  const ratio = lookups === 0 ? 1 : found / lookups;
   const evicted = interval.increase("carillon_cache_evictions_total");
   const left = evicted === 0 ? "" : ` ${several(evicted, "value")} left for others.`;
-  const found = `${percent(ratio)} of ${several(lookups, "lookup")} (target ${percent(targets.cacheHitRatio.warning)}).${left}`;
+  const text = `${percent(ratio)} of ${several(lookups, "lookup")} (target ${percent(targets.cacheHitRatio.warning)}).${left}`;
   if (lookups / interval.seconds <= judgedPerSecond)
     return ok(`${count(lookups)} lookups: too few to judge.`);
-  return judged(ratio, targets.cacheHitRatio, found, "cache-misses");
+  return judged(ratio, targets.cacheHitRatio, text, "cache-misses");
 }
 
 function redis(circuit: number): Result {

@@ -71,7 +71,7 @@ const sandboxMax = 1000;
 export const systemClock: Clock = { now: () => Date.now() };
 
 /** What keys in the cache begin with: the caches that are counted by name. */
-const cacheNames = ["user", "key", "notification", "rate"];
+const cacheNames = ["user", "key", "notification", "answer", "rate"];
 
 /** Opens everything, and brings the database up to date. Throws a StartError that says what to do. */
 export async function openParts(options: PartsOptions): Promise<Parts> {

@@ -98,7 +98,10 @@ export interface Cache {
   mGetOrSet<T>(keys: string[], fetch: (missing: string[]) => Promise<T[]>, ttlSeconds: number): Promise<T[]>;
   /** Many in one round trip, in order; undefined where nothing is kept. */
   mGet<T>(keys: string[]): Promise<(T | undefined)[]>;
-  /** Many in one round trip, each with its own time to live. */
+  /**
+   * Many in one round trip, each with its own time to live: for what does not change, since no process that shares this
+   * cache is told. What cannot be kept is not, and nobody hears of it.
+   */
   mSet(entries: CacheEntry[]): Promise<void>;
   /**
    * Saves `value` where it belongs, then keeps it. Of two that write the same key at once, neither's value is

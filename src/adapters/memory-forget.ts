@@ -16,7 +16,7 @@ const retryMsMax = 5_000;
 const everything = "";
 
 /**
- * The store of one process among several that share a database. What this one drops or writes, the others are
+ * The store of one process among several that share a database. What this one drops or writes through, the others are
  * told to forget; what it is told, it forgets; and while it cannot hear, it keeps and gives nothing.
  *
  * What remains possible: between a commit and the signal, which takes milliseconds, another process gives the
@@ -79,10 +79,8 @@ export function createForgetting(own: MemoryStore, signals: Signals): { store: S
     readOne: (key) => (heard() ? own.readOne(key) : undefined),
     read: (keys) => (heard() ? own.read(keys) : keys.map(() => undefined)),
     lease: (keys) => (heard() ? own.lease(keys) : keys.map(() => ({ value: undefined, lease: null }))),
-    async put(entries) {
-      if (heard()) await own.put(entries);
-      await tell(entries.map(({ key }) => key));
-    },
+    // Of what never changes nobody has an older value to forget.
+    put: (entries) => (heard() ? own.put(entries) : undefined),
     async drop(keys) {
       own.drop(keys);
       await tell(keys);

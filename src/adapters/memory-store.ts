@@ -4,6 +4,9 @@ import type { Leased, Store } from "./cache-aside.ts";
 /** How many values are kept; the least recently used leave first. */
 const valuesMax = 100_000;
 
+/** Characters that values which are texts have together at most. */
+const textCharsMax = 64 * 1024 * 1024;
+
 /** Keys that are being fetched or written. One whose lease was pushed out is not kept, no more. */
 const leasesMax = 10_000;
 
@@ -28,6 +31,8 @@ export function createMemoryStore(): MemoryStore {
   let evicted = 0;
   const values = new LRUCache<string, NonNullable<unknown>>({
     max: valuesMax,
+    maxSize: textCharsMax,
+    sizeCalculation: (value) => (typeof value === "string" ? value.length + 1 : 1),
     dispose(_value, _key, why) {
       if (why === "evict") evicted += 1;
     },

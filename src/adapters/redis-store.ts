@@ -104,17 +104,13 @@ export function createRedisStore({ circuit, keys, lost, replica }: RedisStoreOpt
       await overPairs("cacheFill", asked, (from, to) => words.slice(from, to).flat()).catch(() => {});
     },
 
-    // One that hung in a connection may still come after a later deletion: for what does not change any more, or
-    // whose age does no harm. What changes is kept by leases (getOrSet) and writers' marks (writeThrough).
+    // One that failed leaves nothing, or the same; one that hung in a connection may still come. What changes is kept by
+    // leases (getOrSet) and writers' marks (writeThrough).
     async put(entries) {
       const asked = entries.map(({ key }) => key);
       replica?.changing(asked);
       const words = entries.map(({ value, ttlMs }) => [JSON.stringify(value), ttlMs]);
-      try {
-        await overPairs("cachePut", asked, (from, to) => words.slice(from, to).flat());
-      } catch {
-        await drop(asked); // An older value may be left.
-      }
+      await overPairs("cachePut", asked, (from, to) => words.slice(from, to).flat()).catch(() => {});
     },
 
     drop,

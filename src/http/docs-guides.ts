@@ -48,7 +48,7 @@ const idempotency: Guide = {
   title: "Repeating a request",
   content: [
     ...prose(
-      "Send an `Idempotency-Key` of your own (1 to 255 printable ASCII characters) with a notification or a bulk, and repeat the request as often as you need to: within 24 hours it has its effect once. The repetition gets the first answer, to the byte, with `Idempotency-Replayed: true`. While the first is under way it gets `409`; with another body, `422`.",
+      "Send an `Idempotency-Key` of your own (1 to 255 printable ASCII characters) with a notification or a bulk, and repeat the request as often as you need to: within 24 hours it has its effect once. The repetition gets the first answer, to the byte, with `Idempotency-Replayed: true`. While the first is under way it gets `409`; with another body, `422`. For some ten minutes the repetition mostly gets its answer even while the database does not answer, or has too much to do.",
     ),
     curl(`curl -s http://localhost:3000/v1/notifications \\
   -H "Authorization: Bearer $CARILLON_KEY" \\

@@ -21,6 +21,7 @@ import { newNotification } from "./intake.ts";
 import { type FilterQuery, filterFrom, notificationFilters } from "./notification-filters.ts";
 import { type Call, operation, type Reply } from "./operation.ts";
 import { faultsOf, validationError } from "./problem.ts";
+import { replayOf } from "./reply.ts";
 import { bulkInput, idParams, listQuery, notificationInput, notificationStatus } from "./schemas.ts";
 import {
   acceptedView,
@@ -131,26 +132,27 @@ async function submit(
     noteAccepted(facts, notifications);
     return withoutRefused(reply, receipt);
   }
+  const { key, requestHash } = idempotency;
   const request: IdempotentRequest = {
-    ...idempotency,
+    key,
+    requestHash,
     projectId: caller.project_id,
     response: JSON.stringify(reply),
+    asked: idempotency.earlier !== undefined,
   };
-  const { earlier } = await app.accept.submit({ notifications, idempotency: request });
+  const earlier =
+    idempotency.earlier ?? (await app.accept.submit({ notifications, idempotency: request })).earlier;
   if (earlier === null) {
     noteAccepted(facts, notifications);
     return reply;
   }
-  if (earlier.requestHash !== idempotency.requestHash) {
+  if (earlier.requestHash !== requestHash) {
     throw new ClientError(
       "idempotency_mismatch",
       "The first request with this Idempotency-Key had another body. Use a new key for a new request.",
     );
   }
-  return new Response(earlier.response, {
-    status: 202,
-    headers: { "content-type": "application/json", "idempotency-replayed": "true" },
-  });
+  return replayOf(earlier);
 }
 
 function noteAccepted(facts: RequestFacts, notifications: NewNotification[]): void {

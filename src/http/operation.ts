@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { KeyRow } from "../../db/queries/keys.ts";
 import type { App } from "../app.ts";
 import type { ErrorCode } from "../errors.ts";
+import type { EarlierRequest } from "../pipeline/accept.ts";
 import type { RequestFacts } from "../telemetry-wide.ts";
 import type { ndjsonType } from "./ndjson.ts";
 
@@ -12,6 +13,13 @@ export type Scope = (typeof scopes)[number];
 /** A key that was checked: who asks, and for which project. */
 export type Caller = KeyRow & { test: boolean };
 
+export interface Idempotency {
+  key: string;
+  requestHash: string;
+  /** An earlier request with this key and another hash, if the cache knows of one; undefined where it was not asked. */
+  earlier: EarlierRequest | null | undefined;
+}
+
 export interface Call<Params, Query, Body> {
   app: App;
   caller: Caller;
@@ -19,7 +27,7 @@ export interface Call<Params, Query, Body> {
   query: Query;
   body: Body;
   /** The Idempotency-Key header with a hash of route and body, where one was given. */
-  idempotency: { key: string; requestHash: string } | null;
+  idempotency: Idempotency | null;
   /** What is known of the request, for its line of logging: what it did is added. */
   facts: RequestFacts;
 }

@@ -1,3 +1,4 @@
+import type { EarlierRequest } from "../pipeline/accept.ts";
 import type { RequestFacts } from "../telemetry-wide.ts";
 import type { Compression } from "./compression.ts";
 import type { Operation, Reply } from "./operation.ts";
@@ -29,3 +30,10 @@ export async function responseOf(
   facts.bytesOut = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
   return new Response(body, { status, headers: { ...dataHeaders, ...headers, ...limits } });
 }
+
+/** The answer that the first request with this Idempotency-Key got, to the byte. */
+export const replayOf = ({ response }: EarlierRequest): Response =>
+  new Response(response, {
+    status: 202,
+    headers: { "content-type": "application/json", "idempotency-replayed": "true" },
+  });

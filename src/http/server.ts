@@ -18,13 +18,20 @@ import { exportOperations } from "./export.ts";
 import { inboxOperations } from "./inbox.ts";
 import { keyOperations } from "./keys.ts";
 import { notificationOperations } from "./notifications.ts";
-import { type Call, type Caller, classOf, type Operation, type Reply } from "./operation.ts";
+import {
+  type Call,
+  type Caller,
+  classOf,
+  type Idempotency,
+  type Operation,
+  type Reply,
+} from "./operation.ts";
 import { pagesOf } from "./pages.ts";
 import { pathOf, queryOf } from "./parameters.ts";
 import { mostUrgentOf } from "./priority.ts";
 import { faultsOf, type Place, problemResponse, validationError } from "./problem.ts";
 import { countRequest } from "./rate-limit.ts";
-import { responseOf } from "./reply.ts";
+import { replayOf, responseOf } from "./reply.ts";
 import { sandboxOperations } from "./sandbox.ts";
 import { userOperations } from "./users.ts";
 
@@ -211,7 +218,13 @@ async function answer(
 async function handle(app: App, operation: Operation, caller: Caller, context: Context<Env>): Promise<Reply> {
   const params = parse(operation.params ?? nothing, pathOf(context), { in: "parameter" });
   const query = parse(operation.query ?? nothing, queryOf(context.req.raw), { in: "parameter" });
-  const { body, idempotency } = await bodyOf(app, operation, caller, context);
+  const key = operation.idempotent ? idempotencyKeyOf(context) : null;
+  const bytes = operation.body === undefined ? null : await bytesOf(app, operation, context);
+  const idempotency = key && bytes && (await idempotencyOf(app, operation, caller, { key, bytes }));
+  // Before there has to be room for it: that is when requests are repeated.
+  if (idempotency && idempotency.earlier?.requestHash === idempotency.requestHash)
+    return replayOf(idempotency.earlier);
+  const body = bytes === null ? undefined : bodyOf(app, operation, caller, bytes);
   const facts = context.get("facts");
   return operation.handle({
     app,
@@ -232,22 +245,33 @@ function parse(schema: z.ZodType, value: unknown, place: Place): unknown {
   return parsed.data;
 }
 
-async function bodyOf(app: App, operation: Operation, { project_id }: Caller, context: Context<Env>) {
-  if (operation.body === undefined) return { body: undefined, idempotency: null };
-  const idempotencyKey = operation.idempotent ? idempotencyKeyOf(context) : null;
-  const { bodyLimitBytes, bulkBodyLimitBytes } = app.config;
-  const bytes = await readBody(context.req.raw, operation.bulk ? bulkBodyLimitBytes : bodyLimitBytes);
+async function bytesOf({ config }: App, { bulk }: Operation, context: Context<Env>): Promise<Uint8Array> {
+  const bytes = await readBody(context.req.raw, bulk ? config.bulkBodyLimitBytes : config.bodyLimitBytes);
   context.get("facts").bytesIn = bytes.byteLength;
+  return bytes;
+}
+
+function bodyOf(app: App, operation: Operation, { project_id }: Caller, bytes: Uint8Array): unknown {
   const given = parseJson(bytes);
   // A notification is read, checked and given an id in half the time that it takes to answer: not for nothing.
   if (classOf(operation) === "send")
     app.accept.requireRoom({ projectId: project_id, priority: mostUrgentOf(given) });
   // Of a list, each item is looked through by itself: a bad one does not fail its neighbours.
   if (!operation.bulk) requireStorable(given, "#");
-  const body = parse(operation.body, given, { in: "body", pointer: "#" });
-  const idempotency =
-    idempotencyKey === null ? null : { key: idempotencyKey, requestHash: hashOf(operation, bytes) };
-  return { body, idempotency };
+  return parse(operation.body as z.ZodType, given, { in: "body", pointer: "#" });
+}
+
+async function idempotencyOf(
+  { accept }: App,
+  operation: Operation,
+  { project_id: projectId }: Caller,
+  { key, bytes }: { key: string; bytes: Uint8Array },
+): Promise<Idempotency> {
+  return {
+    key,
+    requestHash: hashOf(operation, bytes),
+    earlier: await accept.earlier({ projectId, key }),
+  };
 }
 
 function idempotencyKeyOf(context: Context<Env>): string | null {

@@ -1,11 +1,11 @@
 import { failureOf } from "../../db/failure.ts";
 import { type Channel, type Json, type Priority, type Profile, priorities } from "../channels/channel.ts";
-import { ClientError } from "../errors.ts";
 import type { Cache, Clock, Database, EventLog, NotificationEvent } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
 import type { Tracing } from "../telemetry-tracing.ts";
 import type { TraceContext } from "../trace-context.ts";
 import { profileKeyOf } from "./profiles.ts";
+import { createRepeats, type Repeats } from "./repeats.ts";
 import { insertSubmissions } from "./store.ts";
 import { createWaitingRoom } from "./waiting-room.ts";
 
@@ -36,6 +36,8 @@ export interface IdempotentRequest {
   requestHash: string;
   /** The answer it gets, now and when it is repeated. */
   response: string;
+  /** The cache was asked for an earlier one, and knew of none. */
+  asked?: boolean;
 }
 
 export interface EarlierRequest {
@@ -62,6 +64,8 @@ export interface Accept {
   submit(submission: Submission): Promise<Receipt>;
   /** Throws as `submit` would: to be asked before the work of reading a request is done. */
   requireRoom(sender: { projectId: string; priority: Priority }): void;
+  earlier: Repeats["earlier"];
+  /** Resolves once nothing waits to be stored, and the answers of what was are kept. */
   drained(): Promise<void>;
   waiting(): number;
 }
@@ -74,12 +78,14 @@ interface Needs {
   telemetry: Telemetry;
   /** How long what is critical may wait to be stored before more of it is refused; the rest a part of it. */
   acceptWaitMs: number;
+  /** How long what has no setting of its own is cached. */
+  cacheTtlSeconds: number;
   tracing: Tracing | null;
 }
 
 export function createAccept(needs: Needs): Accept {
-  const running = new Set<string>();
-  const room = () => createWaitingRoom(needs, (submissions) => flush(needs, submissions));
+  const repeats = createRepeats({ ...needs, waitingSince });
+  const room = () => createWaitingRoom(needs, (submissions) => flush({ ...needs, repeats }, submissions));
   const critical = room();
   const others = room();
   const rooms = [critical, others];
@@ -87,31 +93,24 @@ export function createAccept(needs: Needs): Accept {
   const store = (submission: Submission) => (isCritical(submission) ? critical : others).add(submission);
   const add = tracing === null ? store : (submission: Submission) => traced(tracing, submission, store);
 
+  function waitingSince(projectId: string): number | null {
+    const times = rooms.flatMap((one) => one.waitingSince(projectId) ?? []);
+    return times.length === 0 ? null : Math.min(...times);
+  }
+
   return {
     async submit(submission) {
       const { idempotency } = submission;
-      if (idempotency === null) return add(submission);
-      const name = `${idempotency.projectId}:${idempotency.key}`;
-      if (running.has(name)) {
-        throw new ClientError(
-          "idempotency_in_progress",
-          "Another request with this Idempotency-Key is being stored right now. Repeat this one in a moment to get its answer.",
-          { headers: { "retry-after": "1" } },
-        );
-      }
-      running.add(name);
-      try {
-        return await add(submission);
-      } finally {
-        running.delete(name);
-      }
+      return idempotency === null ? add(submission) : repeats.once(idempotency, () => add(submission));
     },
+    earlier: repeats.earlier,
     requireRoom({ projectId, priority }) {
       const place = { lane: priorities.indexOf(priority), owner: projectId };
       (priority === "critical" ? critical : others).requireRoom(place, 1);
     },
     async drained() {
       await Promise.all(rooms.map(({ drained }) => drained()));
+      await repeats.drained();
     },
     waiting: () => rooms.reduce((sum, { waiting }) => sum + waiting(), 0),
   };
@@ -141,15 +140,24 @@ async function traced(
   }
 }
 
-/** Store, then publish: the event log carries what the database already remembers. */
-async function flush(needs: Needs, submissions: Submission[]): Promise<(Receipt | Error)[]> {
-  const { telemetry, log, cache } = needs;
+/**
+ * Store, then publish: the event log carries what the database already remembers. The answers are kept after that has begun,
+ * since whoever waits for the notifications comes first, and before it has ended, since a log that is full takes its time.
+ */
+async function flush(
+  needs: Needs & { repeats: Pick<Repeats, "keep"> },
+  submissions: Submission[],
+): Promise<(Receipt | Error)[]> {
+  const { telemetry, log, cache, repeats, clock } = needs;
   const startedMs = performance.now();
+  const nowMs = clock.now();
   const receipts = await store(needs, submissions);
   const changed = new Set<string>();
-  const stored = submissions.flatMap(({ notifications }, index) => {
+  const answered: IdempotentRequest[] = [];
+  const stored = submissions.flatMap(({ notifications, idempotency }, index) => {
     const receipt = receipts[index];
     if (receipt === undefined || receipt instanceof Error || receipt.earlier !== null) return [];
+    if (idempotency !== null) answered.push(idempotency);
     for (const [key, profile] of receipt.profiles) if (profile.changed) changed.add(key);
     return notifications
       .filter(({ id }) => !receipt.refused.has(id))
@@ -160,11 +168,13 @@ async function flush(needs: Needs, submissions: Submission[]): Promise<(Receipt 
   for (const [priority, these] of Map.groupBy(stored, ({ notification }) => notification.priority)) {
     telemetry.notificationsAccepted(priority, these.length);
   }
-  await log.publishBuffered(
+  const published = log.publishBuffered(
     stored
       .filter(({ notification }) => notification.status === "pending")
       .map(({ notification, profileAt }) => eventOf(notification, profileAt)),
   );
+  repeats.keep(answered, nowMs);
+  await published;
   return receipts;
 }
 

@@ -28,6 +28,8 @@ export interface WaitingRoom {
   drained(): Promise<void>;
   /** Requests that wait. */
   waiting(): number;
+  /** Since when the oldest of a project's requests waits, by performance.now(); null where none does. */
+  waitingSince(projectId: string): number | null;
 }
 
 /** Where requests wait to be stored: who of them goes first, and who is refused. */
@@ -74,6 +76,10 @@ export function createWaitingRoom(
     },
     drained: batcher.drained,
     waiting: batcher.queue.items,
+    waitingSince(owner) {
+      const times = priorities.flatMap((_, lane) => batcher.queue.oldestOf({ lane, owner }) ?? []);
+      return times.length === 0 ? null : Math.min(...times);
+    },
   };
 }
 
