@@ -36,11 +36,12 @@ interface Owner<Item> {
 }
 
 interface Lane<Item> {
-  waiting: Waiting<Item>[];
+  /** What was taken is gone; its places go later. */
+  waiting: (Waiting<Item> | undefined)[];
   head: number;
 }
 
-/** Items that were taken and are still held, at least, before they are let go of. */
+/** Places that are empty, at least, before the rest moves up. */
 const compactAt = 1000;
 
 /**
@@ -65,11 +66,13 @@ export function createFairQueue<Item>({
   const laneOf = ({ owner, lane }: Place) => owners.get(owner)?.lanes[lane];
 
   function shift(owner: Owner<Item>, lane: Lane<Item>, next: Waiting<Item>): void {
+    // A thousand bulk requests that nobody waits for any more would be a gigabyte.
+    lane.waiting[lane.head] = undefined;
     lane.head += 1;
     owner.rows -= next.rows;
     items -= 1;
     rows -= next.rows;
-    // One that never runs empty would keep all that it ever had.
+    // A lane that never runs empty would grow for ever.
     if (lane.head < lane.waiting.length && (lane.head < compactAt || lane.head * 2 < lane.waiting.length))
       return;
     lane.waiting.splice(0, lane.head);

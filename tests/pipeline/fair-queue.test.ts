@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { createFairQueue } from "../../src/pipeline/fair-queue.ts";
+import { eventually } from "../eventually.ts";
 
 interface Item {
   nth: number;
@@ -97,4 +98,22 @@ test("what came before a lane's time is taken out, and the rest keeps its turn",
     },
   );
   fc.assert(property);
+});
+
+test("what was taken is not kept, though its lane never runs empty", async () => {
+  const queue = createFairQueue<object>({ lanes: 1, turnRows: 1 });
+  const place = { owner: "a", lane: 0 };
+  const push = () => {
+    const item = {};
+    queue.push({ item, rows: 1, sinceMs: 0, place });
+    return new WeakRef(item);
+  };
+  const pushed = Array.from({ length: 100 }, push);
+  for (let nth = 0; nth < 90; nth += 1) queue.take(1);
+
+  await eventually(() => {
+    Bun.gc(true);
+    return pushed.filter((item) => item.deref() !== undefined).length <= 20;
+  });
+  expect(queue.items()).toBe(10);
 });
