@@ -4,7 +4,7 @@ import { createShares, type Shares } from "../pipeline/shares.ts";
 import { createTurnstile } from "../pipeline/turnstile.ts";
 import { classOf, type Operation } from "./operation.ts";
 
-/** Requests, but for those that send, in hand at most: 40 for each connection to the database. */
+/** Requests, but for those that send, in hand at most: 40 for each of the connections that the database's pool has by default. */
 const requestsMax = 1000;
 /** Bodies that are held at most while their requests are answered. */
 const bodyBytesMax = 256 * 1024 * 1024;
@@ -18,12 +18,23 @@ const embeddedInsideMax = 16;
 /** What this process has in hand, of which each project may hold a share. */
 export interface Admission {
   /**
-   * Takes a request in hand until what it gives is called. Waits until it is the request's turn, and refuses it where its
-   * project, or all of them together, have too much in hand.
+   * Takes a request in hand. Refuses it where its project, or all of them together, have too much in hand.
    *
    * @throws ClientError `overloaded`
    */
-  admit(operation: Operation, request: Request, projectId: string): Promise<() => void>;
+  admit(operation: Operation, request: Request, projectId: string): Admitted;
+}
+
+export interface Admitted {
+  /**
+   * Resolves once it may work on the database. To be called when the body is there: one that comes slowly, or never, would
+   * keep others out.
+   *
+   * @throws ClientError `overloaded` where that takes too long
+   */
+  itsTurn(): Promise<void>;
+  /** It was answered, or refused. */
+  release(): void;
 }
 
 export function createAdmission({ config, telemetry }: Pick<App, "config" | "telemetry">): Admission {
@@ -52,7 +63,7 @@ export function createAdmission({ config, telemetry }: Pick<App, "config" | "tel
   }
 
   return {
-    async admit(operation, request, projectId) {
+    admit(operation, request, projectId) {
       const what = classOf(operation);
       const held: (() => void)[] = [];
       const release = () => {
@@ -61,15 +72,17 @@ export function createAdmission({ config, telemetry }: Pick<App, "config" | "tel
       try {
         if (operation.body) held.push(hold(bodies, projectId, bytesOf(request, operation), what, "bytes"));
         // How many are sent at the same time is bounded where they wait to be stored.
-        if (what !== "send") {
-          held.push(hold(requests, projectId, 1, what, "requests"));
-          held.push(await turnstile.enter(projectId, () => shed(what, "wait")));
-        }
-        return release;
+        if (what !== "send") held.push(hold(requests, projectId, 1, what, "requests"));
       } catch (error) {
         release();
         throw error;
       }
+      return {
+        async itsTurn() {
+          if (what !== "send") held.push(await turnstile.enter(projectId, () => shed(what, "wait")));
+        },
+        release,
+      };
     },
   };
 }

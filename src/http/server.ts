@@ -8,7 +8,7 @@ import { ClientError } from "../errors.ts";
 import { createHttpTelemetry } from "../telemetry-http.ts";
 import type { RequestFacts } from "../telemetry-wide.ts";
 import { traceContextOf } from "../trace-context.ts";
-import { type Admission, createAdmission } from "./admission.ts";
+import { type Admission, type Admitted, createAdmission } from "./admission.ts";
 import { authorise } from "./auth.ts";
 import { parseJson, readBody, requireStorable } from "./body.ts";
 import { type Compression, createCompression } from "./compression.ts";
@@ -205,17 +205,22 @@ async function answer(
   facts.projectId = caller.project_id;
   facts.keyId = caller.id;
   const limits = await countRequest(app, caller.id, classOf(operation));
-  const release = await admission.admit(operation, request, caller.project_id);
+  const admitted = admission.admit(operation, request, caller.project_id);
   try {
-    const reply = await handle(app, operation, caller, context);
+    const reply = await handle(app, operation, context, { caller, admitted });
     const acceptEncoding = request.headers.get("accept-encoding");
     return await responseOf(operation, reply, { limits, acceptEncoding, compression, facts });
   } finally {
-    release();
+    admitted.release();
   }
 }
 
-async function handle(app: App, operation: Operation, caller: Caller, context: Context<Env>): Promise<Reply> {
+async function handle(
+  app: App,
+  operation: Operation,
+  context: Context<Env>,
+  { caller, admitted }: { caller: Caller; admitted: Admitted },
+): Promise<Reply> {
   const params = parse(operation.params ?? nothing, pathOf(context), { in: "parameter" });
   const query = parse(operation.query ?? nothing, queryOf(context.req.raw), { in: "parameter" });
   const key = operation.idempotent ? idempotencyKeyOf(context) : null;
@@ -225,6 +230,7 @@ async function handle(app: App, operation: Operation, caller: Caller, context: C
   if (idempotency && idempotency.earlier?.requestHash === idempotency.requestHash)
     return replayOf(idempotency.earlier);
   const body = bytes === null ? undefined : bodyOf(app, operation, caller, bytes);
+  await admitted.itsTurn();
   const facts = context.get("facts");
   return operation.handle({
     app,
