@@ -275,9 +275,15 @@ export function wordsOf(error: unknown): string {
   const parts: string[] = [];
   for (let at: unknown = error; at instanceof Error && parts.length < 5; at = at.cause) {
     const firstLine = at.message.split("\nparams:")[0] ?? "";
-    parts.push(at.cause === undefined ? (at.stack ?? firstLine) : `${at.name}: ${firstLine}`);
+    const named = `${at.name}: ${firstLine}`;
+    parts.push(at.cause === undefined ? withStack(named, at) : named);
   }
   return parts.join(" ← ") || String(error);
+}
+
+/** Bun's stack of a DOMException (an abort, a time-out) has frames alone. */
+function withStack(named: string, { stack = "", message }: Error): string {
+  return stack.includes(message) ? stack : [named, stack].filter((part) => part !== "").join("\n");
 }
 
 let lastMs = 0;
