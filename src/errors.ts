@@ -4,6 +4,7 @@
  */
 export const catalogue = {
   malformed_json: { status: 400, title: "The body is not valid JSON" },
+  body_cut_off: { status: 400, title: "The body ended before its time" },
   json_too_deep: { status: 400, title: "The JSON is nested too deeply" },
   idempotency_key_invalid: { status: 400, title: "The Idempotency-Key header is not usable" },
   key_missing: { status: 401, title: "No API key was given" },

@@ -16,11 +16,17 @@ export async function readBody(request: Request, limitBytes: number): Promise<Ui
     );
   }
   const length = request.headers.get("content-length");
-  if (length !== null) {
-    if (Number(length) > limitBytes) throw tooLarge(limitBytes);
-    return request.bytes();
+  if (length !== null && Number(length) > limitBytes) throw tooLarge(limitBytes);
+  try {
+    return await (length === null ? readCounted(request, limitBytes) : request.bytes());
+  } catch (error) {
+    if (request.signal.aborted) throw cutOff(error);
+    throw error;
   }
-  // Without a length, it is counted as it comes.
+}
+
+/** Without a length, it is counted as it comes. */
+async function readCounted(request: Request, limitBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let total = 0;
   for await (const chunk of request.body ?? []) {
@@ -35,6 +41,10 @@ const tooLarge = (limitBytes: number) =>
   new ClientError("body_too_large", `The body may have at most ${limitBytes} bytes.`, {
     headers: { connection: "close" },
   });
+
+/** Whoever sent it is gone, or fell silent: an error of theirs, though nobody is there to read of it. */
+const cutOff = (cause: unknown) =>
+  new ClientError("body_cut_off", "The connection was closed before all of the body had come.", { cause });
 
 /** JSON (RFC 8259). Whether all of it can be stored is asked of the parts that will be. */
 export function parseJson(bytes: Uint8Array): unknown {

@@ -3,6 +3,7 @@ import type { ErrorCode } from "../errors.ts";
 /** What a client does about each error: for the documentation, where its `type` leads. */
 export const errorAdvice: Record<ErrorCode, string> = {
   malformed_json: "Send JSON as UTF-8. The detail says where the parser stopped.",
+  body_cut_off: "Send all of the body within the client's own time-out, and repeat the request.",
   json_too_deep: "Nest arrays and objects 32 levels deep at most; carry deeper structures as text in `data`.",
   idempotency_key_invalid: "Use 1 to 255 printable ASCII characters; a UUID is a good key.",
   key_missing: "Send the header `Authorization: Bearer <key>`.",

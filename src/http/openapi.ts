@@ -30,7 +30,13 @@ const everywhere: ErrorCode[] = [
   "overloaded",
   "shutting_down",
 ];
-const withBody: ErrorCode[] = ["malformed_json", "json_too_deep", "body_too_large", "unsupported_media_type"];
+const withBody: ErrorCode[] = [
+  "malformed_json",
+  "body_cut_off",
+  "json_too_deep",
+  "body_too_large",
+  "unsupported_media_type",
+];
 const withIdempotency: ErrorCode[] = [
   "idempotency_key_invalid",
   "idempotency_in_progress",

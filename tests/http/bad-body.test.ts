@@ -1,6 +1,16 @@
 /** A body that cannot be read, or holds too much. */
 import { describe, expect, test } from "bun:test";
-import { type Answer, aNotification, expectFaults, expectProblem, httpForAll } from "./service.ts";
+import { eventually } from "../eventually.ts";
+import { sendHalf } from "./raw-request.ts";
+import {
+  type Answer,
+  aNotification,
+  expectFaults,
+  expectProblem,
+  httpForAll,
+  metricsOf,
+  requestsInFlight,
+} from "./service.ts";
 
 const service = httpForAll();
 
@@ -53,6 +63,17 @@ describe("what is not JSON", () => {
     });
     expect(status).toBe(202);
   });
+});
+
+test("a client that goes away while it sends has made the error itself", async () => {
+  const half = sendHalf(service, "POST /v1/notifications/bulk");
+  await eventually(async () => (await requestsInFlight(service)) === 2); // The one that asks is counted as well.
+  half.destroy();
+  await eventually(async () => (await requestsInFlight(service)) === 1);
+
+  const metrics = await metricsOf(service);
+  expect(metrics).toContain('route="/v1/notifications/bulk",status="400"');
+  expect(metrics).toContain('carillon_errors_total{stage="http"} 0\n');
 });
 
 describe("what is too much", () => {

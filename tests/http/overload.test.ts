@@ -1,11 +1,10 @@
 /** What is refused while more is asked for than can be answered, and what is not. */
 import { expect, test } from "bun:test";
-import { createConnection, type Socket } from "node:net";
 import { onServer } from "../databases.ts";
 import { eventually } from "../eventually.ts";
 import { servers } from "../stacks.ts";
-import { rawRequest } from "./raw-request.ts";
-import { aNotification, expectProblem, type HttpService, startHttp } from "./service.ts";
+import { rawRequest, sendHalf } from "./raw-request.ts";
+import { aNotification, expectProblem, metricsOf, requestsInFlight, startHttp } from "./service.ts";
 
 /** Of reads, and of changes, that one project may have under way: four fifths of 1,000. */
 const ofOneProject = 800;
@@ -13,24 +12,10 @@ const ofOneProject = 800;
 /** More than may work on the database at the same time. */
 const halves = 32;
 
-async function inFlight({ url }: HttpService): Promise<number> {
-  const metrics = await (await fetch(`${url}/metrics`)).text();
-  return Number(/^carillon_http_requests_in_flight (\d+)$/m.exec(metrics)?.[1]);
-}
-
-/** The start of a request whose body does not follow. */
-function sendHalf({ url, adminKey }: HttpService, request: string): Socket {
-  const { hostname, port } = new URL(url);
-  const socket = createConnection({ host: hostname, port: Number(port) });
-  const head = [request, "Host: here", `Authorization: Bearer ${adminKey}`, "Content-Type: application/json"];
-  socket.write([...head, "Content-Length: 100", "", "{"].join("\r\n"));
-  return socket;
-}
-
 test("requests whose bodies do not come keep nobody from the database", async () => {
   await using service = await startHttp();
-  const half = Array.from({ length: halves }, () => sendHalf(service, "PUT /v1/users/ana HTTP/1.1"));
-  await eventually(async () => (await inFlight(service)) > halves);
+  const half = Array.from({ length: halves }, () => sendHalf(service, "PUT /v1/users/ana"));
+  await eventually(async () => (await requestsInFlight(service)) > halves);
 
   expect((await service.call("GET /v1/users/ana/inbox")).status).toBe(200);
   expect((await service.call("PUT /v1/users/ana", { body: { name: "Ana" } })).status).toBe(200);
@@ -53,7 +38,7 @@ test.each(servers)(
       sql.begin(async (locked) => {
         await locked`lock table deliveries in access exclusive mode`;
         for (let nth = 0; nth < ofOneProject; nth += 1) reads.push(readInbox(service.adminKey));
-        await eventually(async () => (await inFlight(service)) > ofOneProject); // The one that asks is counted as well.
+        await eventually(async () => (await requestsInFlight(service)) > ofOneProject); // The one that asks is counted as well.
         reads.push(readInbox(other));
         const body = aNotification({ channels: ["email"] });
         return [
@@ -69,7 +54,8 @@ test.each(servers)(
     const answers = await Promise.all(reads);
     expect(answers.filter((answer) => !answer.startsWith("HTTP/1.1 200 "))).toEqual([]);
     expect((await service.call("GET /v1/users/ana/inbox")).status).toBe(200);
-    const metrics = await (await fetch(`${service.url}/metrics`)).text();
-    expect(metrics).toContain('carillon_requests_shed_total{what="read",full="requests"} 1\n');
+    expect(await metricsOf(service)).toContain(
+      'carillon_requests_shed_total{what="read",full="requests"} 1\n',
+    );
   },
 );

@@ -214,6 +214,15 @@ export function expectFaults(answer: Answer, faults: Record<string, RegExp>): vo
   for (const [place, detail] of Object.entries(faults)) expect(found[place]).toMatch(detail);
 }
 
+export async function metricsOf({ url }: Pick<HttpService, "url">): Promise<string> {
+  return (await fetch(`${url}/metrics`)).text();
+}
+
+/** Requests that are being answered, the one that asks included. */
+export async function requestsInFlight(service: Pick<HttpService, "url">): Promise<number> {
+  return Number(/^carillon_http_requests_in_flight (\d+)$/m.exec(await metricsOf(service))?.[1]);
+}
+
 /** A notification that is fine, with what a test wants otherwise. */
 export const aNotification = (changes: Record<string, unknown> = {}) => ({
   to: "user_1",
