@@ -1,15 +1,20 @@
 import type { App } from "../app.ts";
 import { ClientError } from "../errors.ts";
-import { findKey, hashOf } from "../pipeline/keys.ts";
+import { type Bound, findKey, hashOf } from "../pipeline/keys.ts";
 import type { Caller, Scope } from "./operation.ts";
 
-/** Who calls, if their key may do this. */
-export async function authorise({ db, cache, config }: App, request: Request, scope: Scope): Promise<Caller> {
+/** Who calls, if their key may do this. A key that is not cached is looked up within the bound. */
+export async function authorise(
+  { db, cache, config }: App,
+  request: Request,
+  { scope, bound }: { scope: Scope; bound: Bound },
+): Promise<Caller> {
   const secret = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
   if (secret === undefined) {
     throw unauthenticated("key_missing", 'Send your API key in the header "Authorization: Bearer <key>".');
   }
-  const key = await findKey({ db, cache, cacheTtlSeconds: config.cacheTtlSeconds }, hashOf(secret));
+  const { cacheTtlSeconds } = config;
+  const key = await findKey({ db, cache, cacheTtlSeconds }, hashOf(secret), bound);
   if (key === null)
     throw unauthenticated("key_unknown", "Check that the whole key was copied, and for this service.");
   if (key.revoked)

@@ -201,7 +201,8 @@ async function answer(
   }
   const request = context.req.raw;
   const facts = context.get("facts");
-  const caller = await authorise(app, request, operation.scope);
+  const { scope } = operation;
+  const caller = await authorise(app, request, { scope, bound: admission.lookUp });
   facts.projectId = caller.project_id;
   facts.keyId = caller.id;
   const limits = await countRequest(app, caller.id, classOf(operation));

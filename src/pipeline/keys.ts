@@ -48,10 +48,21 @@ export const keyEntry = (needs: KeyNeeds, hash: string) => ({
   fetch: async (): Promise<KeyRow | null> => (await findKeyByHash(needs.db.orm, { hash }))[0] ?? null,
 });
 
-/** The key of this hash; null where there is none. */
-export function findKey(needs: KeyNeeds & { cache: Cache }, hash: string): Promise<KeyRow | null> {
+/** Does its work when there is room for it. */
+export type Bound = <Result>(work: () => Promise<Result>) => Promise<Result>;
+
+/**
+ * The key of this hash; null where there is none.
+ *
+ * @param bound of how many the database is asked at the same time: anybody can make up keys that no cache knows
+ */
+export function findKey(
+  needs: KeyNeeds & { cache: Cache },
+  hash: string,
+  bound: Bound,
+): Promise<KeyRow | null> {
   const { key, fetch, ttlSeconds } = keyEntry(needs, hash);
-  return needs.cache.getOrSet(key, fetch, ttlSeconds);
+  return needs.cache.getOrSet(key, () => bound(fetch), ttlSeconds);
 }
 
 export const forgetKey = ({ cache }: { cache: Cache }, hash: string): Promise<void> =>

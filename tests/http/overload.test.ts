@@ -4,18 +4,25 @@ import { onServer } from "../databases.ts";
 import { eventually } from "../eventually.ts";
 import { servers } from "../stacks.ts";
 import { rawRequest, sendHalf } from "./raw-request.ts";
-import { aNotification, expectProblem, metricsOf, requestsInFlight, startHttp } from "./service.ts";
+import {
+  type Answer,
+  aNotification,
+  expectProblem,
+  metricsOf,
+  requestsInFlight,
+  startHttp,
+} from "./service.ts";
 
 /** Of reads, and of changes, that one project may have under way: four fifths of 1,000. */
 const ofOneProject = 800;
 
 /** More than may work on the database at the same time. */
-const halves = 32;
+const crowd = 32;
 
 test("requests whose bodies do not come keep nobody from the database", async () => {
   await using service = await startHttp();
-  const half = Array.from({ length: halves }, () => sendHalf(service, "PUT /v1/users/ana"));
-  await eventually(async () => (await requestsInFlight(service)) > halves);
+  const half = Array.from({ length: crowd }, () => sendHalf(service, "PUT /v1/users/ana"));
+  await eventually(async () => (await requestsInFlight(service)) > crowd);
 
   expect((await service.call("GET /v1/users/ana/inbox")).status).toBe(200);
   expect((await service.call("PUT /v1/users/ana", { body: { name: "Ana" } })).status).toBe(200);
@@ -59,3 +66,22 @@ test.each(servers)(
     );
   },
 );
+
+test.each(servers)("on %s, keys that somebody made up keep nobody from the database", async (stack) => {
+  await using service = await startHttp({}, stack);
+  const send = () => service.call("POST /v1/notifications", { body: aNotification({ channels: ["email"] }) });
+  expect((await send()).status).toBe(202); // From now on the key is known.
+  const strangers: Promise<Answer>[] = [];
+  await onServer(service.app.config.databaseUrl ?? "", (sql) =>
+    sql.begin(async (locked) => {
+      await locked`lock table keys in access exclusive mode`;
+      for (let nth = 0; nth < crowd; nth += 1)
+        strangers.push(service.call("GET /v1/users/ana/inbox", { key: `made-up-${nth}` }));
+      await eventually(async () => (await requestsInFlight(service)) > crowd);
+
+      expect((await send()).status).toBe(202);
+    }),
+  );
+
+  for (const answer of await Promise.all(strangers)) expectProblem(answer, "key_unknown");
+});
