@@ -11,15 +11,20 @@ export interface Spread {
 
 /** What a service's metrics say of the time between two readings: counters count from its start. */
 export class Interval {
+  readonly earlier: Sample[];
+
   constructor(
-    readonly earlier: Sample[],
+    earlier: Sample[],
     readonly later: Sample[],
     readonly seconds: number,
-  ) {}
+  ) {
+    // A service that was started anew meanwhile begins at 0.
+    this.earlier = startOf(earlier) === startOf(later) ? earlier : [];
+  }
 
   /** By how much a counter rose, over all series that are asked for. */
   increase(name: string, where: Where = everywhere): number {
-    // A service that was started anew meanwhile begins at 0.
+    // What the machine itself counts may go back by a tick.
     return Math.max(0, sumOf(this.later, name, where) - sumOf(this.earlier, name, where));
   }
 
@@ -63,6 +68,9 @@ export class Interval {
       .slice(0, max);
   }
 }
+
+const startOf = (samples: Sample[]) =>
+  samples.find(({ name }) => name === "process_start_time_seconds")?.value;
 
 function sumOf(samples: Sample[], name: string, where: Where): number {
   let sum = 0;

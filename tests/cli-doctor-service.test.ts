@@ -111,6 +111,30 @@ test("doctor says the worst first, and judges by what is beyond the bounds", asy
   expect(bad[3]?.found).toBe("lag 101 in the lane high, the largest (target 100).");
 });
 
+test("doctor counts from 0 what a service says that was started anew between the two readings", async () => {
+  const lives = [
+    { startedAt: 1000, requests: 100 },
+    { startedAt: 2000, requests: 7 },
+  ];
+  let readings = 0;
+  await using service = startImpostor(() => {
+    const { startedAt, requests } = lives[readings] ?? { startedAt: 0, requests: 0 };
+    readings += 1;
+    return [
+      `process_start_time_seconds ${startedAt}`,
+      `carillon_http_request_seconds_bucket{route="/v1/notifications",status="500",le="0.1"} ${requests}`,
+      `carillon_http_request_seconds_bucket{route="/v1/notifications",status="500",le="+Inf"} ${requests}`,
+      `carillon_http_request_seconds_count{route="/v1/notifications",status="500"} ${requests}`,
+    ].join("\n");
+  });
+  const { stdout } = await carillon(["doctor", "--url", service.url.href, ...seconds], {
+    env: { PORT: "0" },
+  });
+
+  expect(stdout).toMatch(/^ok +responses +p95 95 ms of 7 requests in /m);
+  expect(stdout).toMatch(/^FAIL +errors +100 % of 7 requests /m);
+});
+
 test("doctor does not take something else for the service", async () => {
   await using other = Bun.serve({ port: 0, fetch: () => Response.json({ data: { status: "fine" } }) });
   const { stdout } = await carillon(["doctor", "--url", other.url.href], { env: { PORT: "0" } });
