@@ -61,8 +61,9 @@ async function take(message: ToWorker): Promise<void> {
 }
 
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
-  // What is thrown here ends the worker, which is then started anew.
-  take(data).catch((error: unknown) =>
-    tell({ says: "failed", error: error instanceof StartError ? error.message : wordsOf(error) }),
-  );
+  // What is thrown here ends the worker, which is then started anew: what led to it is told first.
+  take(data).catch((error: unknown) => {
+    lines.end();
+    tell({ says: "failed", error: error instanceof StartError ? error.message : wordsOf(error) });
+  });
 };
