@@ -65,7 +65,8 @@ export async function startService(config: Config, { dev }: { dev: boolean }): P
 
 async function stopInOrder(app: App, server: Awaited<ReturnType<typeof listen>>): Promise<void> {
   app.stopping = true;
-  // Its promise waits for idle kept-alive connections, too: the requests are what is waited for here.
+  // It closes idle connections at once, and its promise waits for one that has sent half a head as well: the requests are
+  // what is waited for here.
   void server.stop();
   await requestsEnded(server);
   await app.stop();
