@@ -1,13 +1,33 @@
 import { sql } from "drizzle-orm";
-import { type Drizzle, statement } from "./statement.ts";
+import { type Drizzle, rowsOf, statement } from "./statement.ts";
 
 /** Tables whose rows come and go. Where no autovacuum runs, their dead rows would stay. */
 const churned = ["due", "dead_letters", "idempotency_keys", "users"];
 
-/** Frees dead rows for new ones, and refreshes the planner's statistics. */
+/**
+ * So many times 300 rows of a table are looked at for its statistics. The embedded database does so on the one thread that there
+ * is: 30 ms for a day of 300,000 notifications, and 280 ms with the server's own 100.
+ */
+const statisticsTarget = 10;
+
+/** Frees dead rows for new ones, and refreshes the planner's statistics: a short statement a table. */
 export async function vacuum(db: Drizzle): Promise<void> {
+  await db.execute(sql.raw(`set default_statistics_target = ${statisticsTarget}`));
   for (const table of churned) await db.execute(sql.raw(`vacuum (analyze) ${table}`));
-  await db.execute(sql`analyze notifications, deliveries, attempts`);
+  for (const table of await tablesToAnalyze(db)) await db.execute(sql.raw(`analyze only ${table}`));
+}
+
+/** Days that have changed since they were last looked at, and the tables that they are of. */
+async function tablesToAnalyze(db: Drizzle): Promise<string[]> {
+  await db.execute(sql`select pg_stat_force_next_flush()`); // What changed is told once a second otherwise.
+  const rows = rowsOf<{ name: string }>(
+    await db.execute(sql`
+      select s.relname as name
+      from pg_stat_user_tables s join pg_class c on c.oid = s.relid
+      where c.relkind = 'p' or (c.relispartition and (s.last_analyze is null or s.n_mod_since_analyze > 0))
+      order by name`),
+  );
+  return rows.map(({ name }) => name);
 }
 
 /** Write-ahead log since the last checkpoint, in bytes. */
