@@ -54,7 +54,8 @@ export interface MessageRow {
   priority: string;
   data: unknown;
   metadata: unknown;
-  /** Milliseconds since the epoch. */
+  /** Both in milliseconds since the epoch. */
+  send_at: number | null;
   expires_at: number | null;
   traceparent: string | null;
   tracestate: string | null;
@@ -70,7 +71,8 @@ export const messagesToSend = statement<Omit<Batch, "now">, MessageRow>(
   "messagesToSend",
   sql`
     select n.id, (n.project_id in (select id from projects where kind = 'test')) as test, n.title, n.body, n.priority,
-      n.data, n.metadata, (extract(epoch from n.expires_at) * 1000)::float8 as expires_at, n.traceparent, n.tracestate,
+      n.data, n.metadata, (extract(epoch from n.send_at) * 1000)::float8 as send_at,
+      (extract(epoch from n.expires_at) * 1000)::float8 as expires_at, n.traceparent, n.tracestate,
       not exists (
         select from deliveries d
         where d.notification_id = n.id and d.channel <> ${p("channel")}

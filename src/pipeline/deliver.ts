@@ -160,8 +160,10 @@ async function sendOne(
   };
   telemetry.attemptEnded(facts);
   span?.end(facts);
-  if (verdict.status === "sent")
-    telemetry.deliveryEnded(priority, channel, idTimeMs(row.notification_id), nowMs);
+  const acceptedMs = idTimeMs(notificationId);
+  const isScheduled = message.send_at !== null && message.send_at > acceptedMs;
+  if (verdict.status === "sent" && !isScheduled)
+    telemetry.deliveryEnded(priority, channel, acceptedMs, nowMs);
   await record.add({
     ...delivery,
     ...verdict,

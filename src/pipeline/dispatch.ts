@@ -64,6 +64,7 @@ async function dispatchPart(needs: Needs, batch: NotificationEvent[], lane: Prio
   const stored = await insertPlans(needs.db.orm, columns);
   // What is for a full channel is due in the database, and leased to nobody.
   const full = new Set<string>(columns.fullChannels);
+  const scheduled = new Set(columns.scheduledIds);
   let rows = 0;
   for (const row of stored) {
     if (row.channel === "") {
@@ -71,7 +72,7 @@ async function dispatchPart(needs: Needs, batch: NotificationEvent[], lane: Prio
       continue;
     }
     rows += row.count;
-    if (row.status === "sent") countStored(needs, row.notification_ids, lane, nowMs);
+    if (row.status === "sent") countStored(needs, row.notification_ids, { scheduled, lane, nowMs });
     if (row.status === "queued" && !full.has(row.channel)) {
       deliver.offer(row.channel as ExternalChannel, lane, row.notification_ids, nowMs + needs.leaseMs);
     }
@@ -112,9 +113,13 @@ function* plansOf(planned: Planned[], stored: PlannedRow[], nowMs: number): Gene
 }
 
 /** What was stored in an inbox is delivered by that. */
-function countStored({ telemetry }: Needs, ids: string[], lane: Priority, nowMs: number): void {
+function countStored(
+  { telemetry }: Needs,
+  ids: string[],
+  { scheduled, lane, nowMs }: { scheduled: Set<string>; lane: Priority; nowMs: number },
+): void {
   telemetry.recordNotificationSent("inbox", lane, "sent", ids.length);
-  for (const id of ids) telemetry.deliveryEnded(lane, "inbox", idTimeMs(id), nowMs);
+  for (const id of ids) if (!scheduled.has(id)) telemetry.deliveryEnded(lane, "inbox", idTimeMs(id), nowMs);
 }
 
 function columnsOf(planned: Planned[], lane: Priority, { deliver, leaseMs }: Needs, nowMs: number) {

@@ -40,6 +40,25 @@ test.each(stacks)(
   },
 );
 
+test.each(stacks)("on %s, the wait until its time is no delay", async (stack) => {
+  await using world = await createWorld({ stack });
+  const send_at = iso(world.clock.now() + hour);
+  const later = await world.client.send({ to: ana(world), title: "In an hour", body: "Now.", send_at });
+  world.clock.step(hour);
+  await world.sweep();
+  for (const channel of ["webhook", "inbox"]) await world.delivery(later, channel, "sent");
+  const now = await world.client.send({ to: ana(world), title: "Now", body: "At once." });
+  for (const channel of ["webhook", "inbox"]) await world.delivery(now, channel, "sent");
+
+  const { telemetry, work } = world.app;
+  const metrics = await telemetry.metrics(await work.metrics());
+  const counts = [...metrics.matchAll(/^carillon_accept_to_sent_seconds_count\{(.*)\} (\d+)$/gm)];
+  expect(counts.map(([, labels, count]) => `${labels} ${count}`).sort()).toEqual([
+    'priority="normal",channel="inbox" 1',
+    'priority="normal",channel="webhook" 1',
+  ]);
+});
+
 test.each(stacks)("on %s, what was due while nothing ran is sent by the next start", async (stack) => {
   await using world = await createWorld({ stack });
   const send_at = iso(world.clock.now() + hour);
