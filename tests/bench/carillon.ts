@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import postgres from "postgres";
+import { eventually } from "../eventually.ts";
 import { startService } from "../process.ts";
 import { tempFolder } from "../temp-folder.ts";
 import { userCount, userOf, webhookSecret } from "./bodies.ts";
@@ -42,9 +43,8 @@ const main = `${import.meta.dir}/../../src/main.ts`;
 /** Without a line for each request and notification, as the servers beside it write none: they cost under 1 µs each. */
 export const logLevel = "warn";
 
-const deliveriesTimeoutMs = 240_000;
-const deliveriesPollMs = 50;
-const closedPollMs = 200;
+const inDatabase = { timeoutMs: 240_000, intervalMs: 50 };
+const inMetrics = { timeoutMs: 240_000, intervalMs: 200 };
 
 export async function startCarillon(options: Options): Promise<Carillon> {
   const { world, setup, flags = [], env = {} } = options;
@@ -74,14 +74,16 @@ export async function startCarillon(options: Options): Promise<Carillon> {
   };
 
   async function deliveries(channel: "inbox" | "webhook", count: number): Promise<number> {
-    const deadlineMs = performance.now() + deliveriesTimeoutMs;
-    for (;;) {
-      const found = await counted(channel);
-      if (found >= count) return epochMs();
-      if (performance.now() > deadlineMs) {
-        throw new Error(`${found} of ${count} deliveries by ${channel} were made\n${service.stderr()}`);
-      }
-      await Bun.sleep(deliveriesPollMs);
+    let found = 0;
+    const allFound = async () => {
+      found = await counted(channel);
+      return found >= count && epochMs();
+    };
+    try {
+      return await eventually(allFound, inDatabase);
+    } catch (cause) {
+      const told = `${found} of ${count} deliveries by ${channel} were made\n${service.stderr()}`;
+      throw new Error(told, { cause });
     }
   }
 
@@ -115,9 +117,8 @@ export async function startCarillon(options: Options): Promise<Carillon> {
     inInbox: (count) => deliveries("inbox", count),
     planned: (count) => deliveries("webhook", count),
     async closed(count) {
-      while ((await metrics()).sum("carillon_notifications_closed_total") < count) {
-        await Bun.sleep(closedPollMs);
-      }
+      const closed = async () => (await metrics()).sum("carillon_notifications_closed_total");
+      await eventually(async () => (await closed()) >= count, inMetrics);
     },
     async [Symbol.asyncDispose]() {
       await sql?.end();
