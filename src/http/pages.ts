@@ -31,13 +31,14 @@ interface Page {
 export function pagesOf(app: App, operations: Operation[], compression: Compression): Page[] {
   const description = openApiOf(operations);
   const { immutable, short } = cacheControls;
+  const databaseAnswers = askedOnce(() => answersInTime(app));
   const serve = (text: string, headers: Record<string, string>, cacheControl: string) =>
     fixed({ text, headers, cacheControl }, compression);
 
   const pages: Page[] = [
     { path: "/", handle: (context) => context.redirect("/docs") },
     { path: "/healthz", handle: (context) => context.json({ data: { status: "alive" } }, 200, unkept) },
-    { path: "/readyz", handle: (context) => readiness(app, context) },
+    { path: "/readyz", handle: (context) => readiness(app, databaseAnswers, context) },
     { path: "/metrics", handle: (context) => metrics(app, context, compression) },
     { path: "/openapi.json", handle: serve(JSON.stringify(description), typed("application/json"), short) },
     { path: "/docs", handle: serve(docsPage(description), pageHeaders, short) },
@@ -65,8 +66,12 @@ async function metrics(
 }
 
 /** Without its database it cannot serve; without its cache or event log it can, later or slower. */
-async function readiness(app: App, context: Context<Env>): Promise<Response> {
-  const missing = app.leaving ? "stopping" : (await databaseAnswers(app)) ? null : "database";
+async function readiness(
+  app: App,
+  databaseAnswers: () => Promise<boolean>,
+  context: Context<Env>,
+): Promise<Response> {
+  const missing = app.leaving ? "stopping" : (await databaseAnswers()) ? null : "database";
   if (missing !== null) {
     return context.json({ data: { status: "not_ready", missing } }, 503, { "retry-after": "1", ...unkept });
   }
@@ -77,13 +82,24 @@ async function readiness(app: App, context: Context<Env>): Promise<Response> {
   return context.json({ data: { status: "ready", degraded } }, 200, unkept);
 }
 
-async function databaseAnswers({ db }: App): Promise<boolean> {
+async function answersInTime({ db }: App): Promise<boolean> {
   const answered = ping(db.orm).then(
     () => true,
     () => false,
   );
   const timeout = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), readyTimeoutMs).unref());
   return Promise.race([answered, timeout]);
+}
+
+/** One question for all who ask while it is under way: anybody may, as often as they like. */
+function askedOnce<Answer>(ask: () => Promise<Answer>): () => Promise<Answer> {
+  let asked: Promise<Answer> | undefined;
+  return () => {
+    asked ??= ask().finally(() => {
+      asked = undefined;
+    });
+    return asked;
+  };
 }
 
 async function sandbox(app: App, context: Context<Env>): Promise<Response> {

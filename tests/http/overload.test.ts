@@ -1,5 +1,5 @@
 /** What is refused while more is asked for than can be answered, and what is not. */
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import { onServer } from "../databases.ts";
 import { eventually } from "../eventually.ts";
 import { servers } from "../stacks.ts";
@@ -84,4 +84,22 @@ test.each(servers)("on %s, keys that somebody made up keep nobody from the datab
   );
 
   for (const answer of await Promise.all(strangers)) expectProblem(answer, "key_unknown");
+});
+
+test("the database is asked once by all who want to know at the same time whether it answers", async () => {
+  await using service = await startHttp({ SWEEP_INTERVAL_MS: "60000" });
+  const { app } = service;
+  const answer = Promise.withResolvers<void>();
+  using asked = spyOn(app.db.orm, "execute");
+  asked.mockImplementation((() => answer.promise) as unknown as typeof app.db.orm.execute);
+  // All metrics together would ask the database as well.
+  const inFlight = app.telemetry.registry.getSingleMetric("carillon_http_requests_in_flight");
+  const answers = Array.from({ length: crowd }, () => service.call("GET /readyz"));
+  await eventually(async () => (await inFlight?.get())?.values[0]?.value === crowd);
+  answer.resolve();
+
+  expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(answers.map(() => 200));
+  expect(asked).toHaveBeenCalledTimes(1);
+  asked.mockRestore();
+  expect((await service.call("GET /readyz")).status).toBe(200);
 });
