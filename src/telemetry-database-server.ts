@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { DatabaseFigures } from "../db/figures.ts";
+import { askedOnce } from "./asked-once.ts";
 
 /** Reading the metrics waits this long for the server's own figures, then goes without. */
 const figuresTimeoutMs = 500;
@@ -13,14 +14,8 @@ type Labelled = [labels: Record<string, string>, value: number];
  * @param read asks the server
  */
 export function watchDatabaseServer(registry: Registry, read: () => Promise<DatabaseFigures>): void {
-  let asked: Promise<DatabaseFigures | null> | undefined;
-  /** One question for all that a scrape reads. */
-  const figures = () => {
-    asked ??= inTime(read()).finally(() => {
-      asked = undefined;
-    });
-    return asked;
-  };
+  /** All that a scrape reads. */
+  const figures = askedOnce(() => inTime(read()));
   const options = (name: string, help: string, labelNames: string[] = []) => ({
     name: `carillon_database_server_${name}`,
     help,

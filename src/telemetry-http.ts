@@ -2,8 +2,6 @@ import { Counter } from "prom-client";
 import type { Telemetry } from "./telemetry.ts";
 import { createHistogram } from "./telemetry-histogram.ts";
 
-export type HttpTelemetry = ReturnType<typeof createHttpTelemetry>;
-
 /** What happened to answers on their way out → its metrics. Once a registry. */
 export function createHttpTelemetry({ registry }: Pick<Telemetry, "registry">) {
   const bytes = new Counter({

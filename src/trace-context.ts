@@ -57,7 +57,7 @@ export const traceparentOf = ({ traceId, spanId, flags }: TraceParent): string =
   `00-${traceId}-${spanId}-${flags.toString(16).padStart(2, "0")}`;
 
 /** Null where there is none, or none that may be passed on. */
-export function tracestateOf(given: string | null): string | null {
+function tracestateOf(given: string | null): string | null {
   if (given === null || given.length > tracestateMaxChars) return null;
   const members = given
     .split(",")

@@ -30,8 +30,6 @@ const createPartitioner: ICustomPartitioner =
   ({ partitionMetadata, message }) =>
     Bun.hash.xxHash32(String(message.key)) % partitionMetadata.length;
 
-export type LanePublisher = ReturnType<typeof createLanePublisher>;
-
 /**
  * Collects a lane's events and sends them, one send at a time, by an idempotent producer of its own.
  *

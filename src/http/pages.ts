@@ -1,6 +1,7 @@
 import type { Context, Handler } from "hono";
 import { ping } from "../../db/maintenance.ts";
 import type { App } from "../app.ts";
+import { askedOnce } from "../asked-once.ts";
 import { ClientError } from "../errors.ts";
 import type { Compression } from "./compression.ts";
 import { docsPage } from "./docs-page.ts";
@@ -31,6 +32,7 @@ interface Page {
 export function pagesOf(app: App, operations: Operation[], compression: Compression): Page[] {
   const description = openApiOf(operations);
   const { immutable, short } = cacheControls;
+  // Anybody may ask, as often as they like.
   const databaseAnswers = askedOnce(() => answersInTime(app));
   const serve = (text: string, headers: Record<string, string>, cacheControl: string) =>
     fixed({ text, headers, cacheControl }, compression);
@@ -89,17 +91,6 @@ async function answersInTime({ db }: App): Promise<boolean> {
   );
   const timeout = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), readyTimeoutMs).unref());
   return Promise.race([answered, timeout]);
-}
-
-/** One question for all who ask while it is under way: anybody may, as often as they like. */
-function askedOnce<Answer>(ask: () => Promise<Answer>): () => Promise<Answer> {
-  let asked: Promise<Answer> | undefined;
-  return () => {
-    asked ??= ask().finally(() => {
-      asked = undefined;
-    });
-    return asked;
-  };
 }
 
 async function sandbox(app: App, context: Context<Env>): Promise<Response> {
