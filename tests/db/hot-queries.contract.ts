@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import type { Database } from "../../src/ports.ts";
 import { hotQueries, readsOf, type World } from "./hot-queries.ts";
 
-/** Six, since PostgreSQL plans a prepared statement anew for its first five runs. */
+/** Six, since PGlite plans a prepared statement anew for its first five runs. */
 const runs = 6;
 
 /**

@@ -16,7 +16,7 @@ import type { Database } from "../../src/ports.ts";
 import { postgresOptions, quiet } from "../adapters/postgres-options.ts";
 import { type OwnDatabase, testDatabase } from "../databases.ts";
 import { hotQueriesContract } from "./hot-queries.contract.ts";
-import { newWorld, readsOf } from "./hot-queries.ts";
+import { hotQueries, newWorld, readsOf } from "./hot-queries.ts";
 
 setDefaultTimeout(90_000);
 
@@ -91,6 +91,20 @@ test("a label: found by its own index, though every user has others", async () =
   expect(found).toHaveLength(1);
   expect(after.scans - before.scans).toBe(0);
   expect(after.rows - before.rows).toBeLessThanOrEqual(20);
+});
+
+test("what is prepared keeps one plan, and what is built for the occasion gets its own", async () => {
+  await hotQueries.at(0)?.[1](db, world);
+  const filter = { projectId, status: "pending", metadata: {} };
+  await listNotifications(db.orm, filter, { limit: 20 });
+  const kept = await db.orm.execute(sql`
+    select sum(custom_plans)::int as planned, sum(generic_plans)::int > 0 as kept from pg_prepared_statements
+    where statement like '%from "notifications" where ("notifications"."id" = %'`);
+  expect(rowsOf<object>(kept)).toEqual([{ planned: 0, kept: true }]);
+  const built = await db.orm.execute(
+    sql`select current_setting('plan_cache_mode') as mode where ${1}::int = 1`,
+  );
+  expect(rowsOf<object>(built)).toEqual([{ mode: "force_custom_plan" }]);
 });
 
 test.each([
