@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { newId } from "../../db/id.ts";
 import { anyKey, ensureProject, findKeyByHash, insertKey, type KeyRow } from "../../db/queries/keys.ts";
 import type { Cache, Clock, Database } from "../ports.ts";
@@ -23,7 +23,7 @@ export const defaultProject = "default";
 const secretBytes = 24;
 
 /** What is stored of a key: SHA-256 in hex. Enough, since a made key's 192 random bits cannot be guessed. */
-export const hashOf = (secret: string): string => createHash("sha256").update(secret).digest("hex");
+export const hashOf = (secret: string): string => Bun.SHA256.hash(secret, "hex");
 
 const hintOf = (secret: string) => secret.slice(-4);
 
