@@ -1,17 +1,17 @@
 import { defaultPriority, type Priority, priorities } from "../channels/channel.ts";
 
 /**
- * The most urgent priority that a body asks for, a bulk one's items included, before it is known to be valid: what is no
- * priority counts as none.
+ * The priorities that a body asks for, a bulk one's items included, before it is known to be valid: what is no priority counts
+ * as none.
  */
-export function mostUrgentOf(body: unknown): Priority {
+export function prioritiesOf(body: unknown): Set<Priority> {
   const items = fieldOf(body, "notifications");
-  let lane: number = priorities.length;
+  const asked = new Set<Priority>();
   for (const item of Array.isArray(items) ? items : [body]) {
-    const own = priorities.indexOf((fieldOf(item, "priority") ?? defaultPriority) as Priority);
-    if (own >= 0 && own < lane) lane = own;
+    const priority = (fieldOf(item, "priority") ?? defaultPriority) as Priority;
+    if (priorities.includes(priority)) asked.add(priority);
   }
-  return priorities.at(lane) ?? defaultPriority;
+  return asked;
 }
 
 const fieldOf = (value: unknown, name: string): unknown =>

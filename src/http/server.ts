@@ -28,7 +28,7 @@ import {
 } from "./operation.ts";
 import { pagesOf } from "./pages.ts";
 import { pathOf, queryOf } from "./parameters.ts";
-import { mostUrgentOf } from "./priority.ts";
+import { prioritiesOf } from "./priority.ts";
 import { faultsOf, type Place, problemResponse, validationError } from "./problem.ts";
 import { countRequest } from "./rate-limit.ts";
 import { replayOf, responseOf } from "./reply.ts";
@@ -261,8 +261,7 @@ async function bytesOf({ config }: App, { bulk }: Operation, context: Context<En
 function bodyOf(app: App, operation: Operation, { project_id }: Caller, bytes: Uint8Array): unknown {
   const given = parseJson(bytes);
   // A notification is read, checked and given an id in half the time that it takes to answer: not for nothing.
-  if (classOf(operation) === "send")
-    app.accept.requireRoom({ projectId: project_id, priority: mostUrgentOf(given) });
+  if (classOf(operation) === "send") app.accept.requireRoom(project_id, prioritiesOf(given));
   // Of a list, each item is looked through by itself: a bad one does not fail its neighbours.
   if (!operation.bulk) requireStorable(given, "#");
   return parse(operation.body as z.ZodType, given, { in: "body", pointer: "#" });

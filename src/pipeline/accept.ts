@@ -1,5 +1,5 @@
 import { failureOf } from "../../db/failure.ts";
-import { type Channel, type Json, type Priority, type Profile, priorities } from "../channels/channel.ts";
+import type { Channel, Json, Priority, Profile } from "../channels/channel.ts";
 import type { Cache, Clock, Database, EventLog, NotificationEvent } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
 import type { Tracing } from "../telemetry-tracing.ts";
@@ -7,7 +7,7 @@ import type { TraceContext } from "../trace-context.ts";
 import { profileKeyOf } from "./profiles.ts";
 import { createRepeats, type Repeats } from "./repeats.ts";
 import { insertSubmissions } from "./store.ts";
-import { createWaitingRoom } from "./waiting-room.ts";
+import { createWaitingRoom, placeOf } from "./waiting-room.ts";
 
 /** A valid notification with its id, about to be stored. Times in milliseconds since the epoch. */
 export interface NewNotification {
@@ -63,7 +63,7 @@ export interface Accept {
   /** Resolves once everything is committed. Throws where more waits to be stored than is good for those who wait. */
   submit(submission: Submission): Promise<Receipt>;
   /** Throws as `submit` would: to be asked before the work of reading a request is done. */
-  requireRoom(sender: { projectId: string; priority: Priority }): void;
+  requireRoom(projectId: string, asked: ReadonlySet<Priority>): void;
   earlier: Repeats["earlier"];
   /** Resolves once nothing waits to be stored, and the answers of what was are kept. */
   drained(): Promise<void>;
@@ -104,9 +104,9 @@ export function createAccept(needs: Needs): Accept {
       return idempotency === null ? add(submission) : repeats.once(idempotency, () => add(submission));
     },
     earlier: repeats.earlier,
-    requireRoom({ projectId, priority }) {
-      const place = { lane: priorities.indexOf(priority), owner: projectId };
-      (priority === "critical" ? critical : others).requireRoom(place, 1);
+    requireRoom(projectId, asked) {
+      const room = asked.size === 1 && asked.has("critical") ? critical : others;
+      room.requireRoom(placeOf(projectId, asked), 1);
     },
     async drained() {
       await Promise.all(rooms.map(({ drained }) => drained()));

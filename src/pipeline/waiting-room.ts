@@ -1,4 +1,4 @@
-import { defaultPriority, priorities } from "../channels/channel.ts";
+import { defaultPriority, type Priority, priorities } from "../channels/channel.ts";
 import { ClientError } from "../errors.ts";
 import type { Telemetry } from "../telemetry.ts";
 import type { Receipt, Submission } from "./accept.ts";
@@ -70,7 +70,7 @@ export function createWaitingRoom(
   return {
     requireRoom,
     async add(submission: Submission): Promise<Receipt> {
-      const place = placeOf(submission);
+      const place = placeOfSubmission(submission);
       requireRoom(place, rowsOf(submission));
       return batcher.add(submission, place);
     },
@@ -86,11 +86,17 @@ export function createWaitingRoom(
 const rowsOf = ({ notifications }: Submission) => Math.max(1, notifications.length);
 
 /** A request is stored as a whole, and so as soon as the most urgent of its notifications could be. */
-function placeOf({ notifications, idempotency }: Submission): Place {
-  let lane = notifications.length === 0 ? priorities.indexOf(defaultPriority) : priorities.length;
-  for (const { priority } of notifications) lane = Math.min(lane, priorities.indexOf(priority));
-  return { lane, owner: notifications[0]?.projectId ?? idempotency?.projectId ?? "" };
+export function placeOf(projectId: string, asked: Iterable<Priority>): Place {
+  let lane: number = priorities.length;
+  for (const priority of asked) lane = Math.min(lane, priorities.indexOf(priority));
+  return { lane: lane < priorities.length ? lane : priorities.indexOf(defaultPriority), owner: projectId };
 }
+
+const placeOfSubmission = ({ notifications, idempotency }: Submission) =>
+  placeOf(
+    notifications[0]?.projectId ?? idempotency?.projectId ?? "",
+    notifications.map(({ priority }) => priority),
+  );
 
 const stalled = () =>
   new ClientError(

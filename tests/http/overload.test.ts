@@ -67,6 +67,34 @@ test.each(servers)(
   },
 );
 
+test.each(servers)(
+  "on %s, a bulk that is critical in part waits with what is not critical, and is not refused for what is",
+  async (stack) => {
+    await using service = await startHttp({}, stack);
+    const critical = aNotification({ channels: ["email"], priority: "critical" });
+    const normal = aNotification({ channels: ["email"] });
+    const waiting: Promise<Answer>[] = [];
+    const mixed = await onServer(service.app.config.databaseUrl ?? "", (sql) =>
+      sql.begin(async (locked) => {
+        await locked`lock table notifications in access exclusive mode`;
+        let isRefused = false;
+        await eventually(() => {
+          const answer = service.call("POST /v1/notifications", { body: critical });
+          waiting.push(answer);
+          void answer.then(({ status }) => {
+            isRefused ||= status === 503;
+          });
+          return isRefused;
+        });
+        return [service.call("POST /v1/notifications/bulk", { body: { notifications: [critical, normal] } })];
+      }),
+    );
+
+    await Promise.all(waiting);
+    expect((await mixed[0])?.status).toBe(202);
+  },
+);
+
 test.each(servers)("on %s, keys that somebody made up keep nobody from the database", async (stack) => {
   await using service = await startHttp({}, stack);
   const send = () => service.call("POST /v1/notifications", { body: aNotification({ channels: ["email"] }) });
