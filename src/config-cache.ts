@@ -84,21 +84,22 @@ export const cacheSettings = {
     name: "RATE_LIMIT_SEND_PER_MINUTE",
     default: null,
     unit: "requests",
-    sentence: "Of those that send notifications, if it is to be another number; a bulk request counts once.",
+    sentence:
+      "The same for requests that send notifications, in place of RATE_LIMIT_PER_MINUTE; a bulk request counts once.",
     schema: requestsPerMinute,
   }),
   rateLimitReadPerMinute: setting({
     name: "RATE_LIMIT_READ_PER_MINUTE",
     default: null,
     unit: "requests",
-    sentence: "Of those that read, if it is to be another number.",
+    sentence: "The same for requests that read.",
     schema: requestsPerMinute,
   }),
   rateLimitChangePerMinute: setting({
     name: "RATE_LIMIT_CHANGE_PER_MINUTE",
     default: null,
     unit: "requests",
-    sentence: "Of all others (users, marks in the inbox, keys, cancelling), if it is to be another number.",
+    sentence: "The same for all others: users, marks in the inbox, keys, cancelling.",
     schema: requestsPerMinute,
   }),
   rateLimitFail: setting({

@@ -25,7 +25,8 @@ export const httpSettings = {
     name: "COMPRESSION_LEVEL",
     default: "6",
     unit: "level",
-    sentence: "Of gzip, 1 (fast) to 9 (small), for answers above 1 KB; 0 sends everything as it is.",
+    sentence:
+      "How hard gzip works on answers above 1 KB, from 1 (fast) to 9 (small); 0 sends everything as it is.",
     schema: integer(0, 9),
   }),
   acceptWaitMs: setting({

@@ -172,7 +172,7 @@ export const serviceSettings = {
     default: "1",
     unit: "share",
     sentence:
-      "The share, 0 to 1, of requests, notifications and attempts that went well and have a line; what failed always has.",
+      "The share, 0 to 1, of the requests, notifications and attempts that went well of which a line is printed; what failed always has one.",
     schema: share,
   }),
 };

@@ -28,7 +28,7 @@ export function createArchiveTelemetry({ registry, log }: Pick<Telemetry, "regis
   });
   const errors = new Counter({
     name: "carillon_archive_errors_total",
-    help: "What the archive did not do, by operation",
+    help: "Requests to the archive that failed, by operation",
     labelNames: ["operation"],
     registers,
   });

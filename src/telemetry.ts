@@ -148,7 +148,7 @@ export function createTelemetry({ level, sample = 1, write = console.error }: Op
   });
   const errors = new Counter({
     name: "carillon_errors_total",
-    help: "Errors of our own, by stage",
+    help: "Unexpected errors, by stage; each is in the log",
     labelNames: ["stage"],
     registers,
   });
