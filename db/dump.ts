@@ -1,6 +1,6 @@
 import { getTableName, sql } from "drizzle-orm";
 import type { PgTable } from "drizzle-orm/pg-core";
-import { cursorQuery } from "./cursor.ts";
+import { cursorRows } from "./cursor.ts";
 import { failureOf } from "./failure.ts";
 import { idTimeMs } from "./id.ts";
 import { dayMs, ensurePartitions } from "./partitions.ts";
@@ -55,12 +55,13 @@ export async function dumpRows(
         batchRows: rowsMax,
         name: "dumpRows",
       };
-      for await (const rows of cursorQuery<{ row: string }>(tx, reading)) {
+      for await (const rows of cursorRows<{ row: string }>(tx, reading)) {
         await each(
           getTableName(table),
           rows.map(({ row }) => row),
         );
       }
+      await tx.execute(sql`close all`);
     }
   }, moment);
 }

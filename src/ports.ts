@@ -33,11 +33,13 @@ export interface Database {
    */
   transaction<T>(work: (tx: Drizzle) => Promise<T>): Promise<T>;
   /**
-   * The rows of a query, `batchRows` at a time, in the memory of one batch. Holds up no other statement while it is read; the
-   * embedded database sets all rows aside before it gives the first, in which nothing else happens (5 µs a row). Read where
-   * `replica` reads, and whole from one server: one that is lost under way throws. Metrics and logging call it by its name.
+   * The rows of a query in the order of its column `key`, which no two of them share, `batchRows` at a time, in the memory of one
+   * batch; the query says no order of its own. Each that stood when it began is given once, and none with a greater key that
+   * came later. One that is changed or deleted meanwhile is given as it was or as it has become, and left out where that is
+   * not of the query. Holds up no other statement, however many rows there are. Read where `replica` reads, and whole from one
+   * server: one that is lost under way throws. Metrics and logging call it by its name.
    */
-  cursorQuery<Row>(query: SQL, batchRows: number, name?: string): AsyncIterable<Row[]>;
+  cursorQuery<Row>(query: SQL, key: string, batchRows: number, name?: string): AsyncIterable<Row[]>;
   /** Reclaims dead rows and refreshes the planner's statistics where the server does not do so by itself. */
   maintain(): Promise<void>;
   /** Bounds what a start after a crash has to replay, where the server does not do so by itself. */

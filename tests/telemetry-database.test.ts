@@ -105,7 +105,7 @@ describe.each([
     const { projectId } = nobody;
     await getUser(db.orm, nobody);
     const query = exportNotifications({ projectId, metadata: {} });
-    for await (const _ of db.cursorQuery(query, 10, "exportNotifications"));
+    for await (const _ of db.cursorQuery(query, "id", 10, "exportNotifications"));
     const commits = () => lines.filter(({ fields }) => fields?.query === "commit").length;
     const before = commits();
     await db.transaction((tx) => getUser(tx, nobody));

@@ -5,9 +5,9 @@ import bundleData from "@electric-sql/pglite/pglite.data" with { type: "file" };
 import postgresWasm from "@electric-sql/pglite/pglite.wasm" with { type: "file" };
 import type { SQL } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/pglite";
-import { cursorQuery } from "../../db/cursor.ts";
-import { checkpointBeyond, vacuum } from "../../db/maintenance.ts";
-import { nameOfStatement } from "../../db/statement.ts";
+import { type KeysetReading, keysetRows } from "../../db/keyset.ts";
+import { analyzeChanged, checkpointBeyond, vacuum } from "../../db/maintenance.ts";
+import { type Drizzle, nameOfStatement } from "../../db/statement.ts";
 import { transaction } from "../../db/transaction.ts";
 import preparedFolder from "../../node_modules/@electric-sql/pglite-prepopulatedfs/dist/prepopulatedfs.tgz" with {
   type: "file",
@@ -68,8 +68,8 @@ export async function openPgliteDatabase(
     exclusive: true,
     signals: { send: async () => {}, listen: () => {}, heard: () => true },
     transaction: (work) => transaction(orm, work, telemetry.conflictRetried),
-    cursorQuery: <Row>(query: SQL, batchRows: number, name = "unnamed") =>
-      collected(cursorQuery<Row>(orm, { query, batchRows, name })),
+    cursorQuery: <Row>(query: SQL, key: string, batchRows: number, name = "unnamed") =>
+      pagesOf<Row>(orm, { query, key, batchRows, name }),
     maintain: () => vacuum(orm),
     boundRecovery: async () => {
       await checkpointBeyond(orm, walMaxBytes);
@@ -85,9 +85,10 @@ const batchesPerCollection = 10;
  * PGlite copies each row a few times, outside of what the collector counts, so that it comes too late: 100,000
  * rows of 1.3 KB made the process grow by 850 MB. Called like this, by 30 MB, and in no more time.
  */
-async function* collected<Row>(batches: AsyncIterable<Row[]>): AsyncGenerator<Row[]> {
+async function* pagesOf<Row>(orm: Drizzle, reading: KeysetReading): AsyncGenerator<Row[]> {
   let count = 0;
-  for await (const batch of batches) {
+  await analyzeChanged(orm);
+  for await (const batch of keysetRows<Row>(orm, reading)) {
     yield batch;
     count += 1;
     if (count % batchesPerCollection === 0) Bun.gc(false);

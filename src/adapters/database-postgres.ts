@@ -1,3 +1,4 @@
+import { inOrderOf } from "../../db/cursor.ts";
 import { serverFacts } from "../../db/server.ts";
 import { type Drizzle, nameOfStatement, unbounded } from "../../db/statement.ts";
 import { transaction } from "../../db/transaction.ts";
@@ -79,7 +80,8 @@ export async function openPostgresDatabase(
     exclusive: false,
     signals,
     transaction: (work) => transaction(orm, work, telemetry.conflictRetried),
-    cursorQuery: (query, batchRows, name = "unnamed") => cursorOn(reads, { query, batchRows, name }),
+    cursorQuery: (query, key, batchRows, name = "unnamed") =>
+      cursorOn(reads, { query: inOrderOf(key, query), batchRows, name }),
     // Autovacuum and the checkpointer do so by themselves.
     maintain: async () => {},
     boundRecovery: async () => {},

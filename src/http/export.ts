@@ -11,9 +11,9 @@ import { notificationView, viewOfNotification } from "./views.ts";
 
 /** Notifications that are in memory at once, an export. */
 const batchRows = 200;
-/** Exports at the same time, a process: each holds a connection to the database until its reader is done. */
+/** Exports at the same time, a process: each holds a connection to a database server until its reader is done. */
 const exportsMax = 4;
-/** How long an export may take: while its transaction is open, no day is dropped and no dead row reclaimed. */
+/** How long an export may take: while its transaction on a server is open, no day is dropped and no dead row reclaimed. */
 const exportMaxMs = 3_600_000;
 const running = new WeakMap<App, number>();
 const runningIn = (app: App) => running.get(app) ?? 0;
@@ -24,7 +24,7 @@ const download = operation({
   path: "/v1/notifications/export",
   tag: "Notifications",
   summary: "Export notifications, oldest first, one a line",
-  description: `All that the filters let through, as they were when the export began, each line a \`Notification\`. It is sent as fast as it is read. One that fails under way cuts the connection, which HTTP clients report as an error (curl: 18 or 56): what was read until then is not all there is. So does one that is not read within an hour. Up to ${exportsMax} run at the same time. What was archived is not exported.`,
+  description: `All that the filters let through when the export began, each line a \`Notification\`, and nothing that was accepted later. One that changes under way (its status, its erasure) is shown as it was or as it has become, and left out where the filters do not let that through. It is sent as fast as it is read. One that fails under way cuts the connection, which HTTP clients report as an error (curl: 18 or 56): what was read until then is not all there is. So does one that is not read within an hour. Up to ${exportsMax} run at the same time. What was archived is not exported.`,
   scope: "read",
   query: z.strictObject({ ...notificationFilters, user_id: userId.optional() }),
   status: 200,
@@ -42,6 +42,7 @@ const download = operation({
     }
     const rows = app.db.cursorQuery<ExportRow>(
       exportNotifications(filterFrom(caller, query.user_id, query)),
+      "id",
       batchRows,
       "exportNotifications",
     );

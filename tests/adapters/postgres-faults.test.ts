@@ -23,7 +23,11 @@ async function whoAnswers(db: Database["orm"]): Promise<string> {
 
 /** Two batches of a row each that say who gave them. */
 const names = (db: Database) =>
-  db.cursorQuery<{ name: string }>(sql`select current_database() as name from generate_series(1, 2)`, 1);
+  db.cursorQuery<{ name: string }>(
+    sql`select current_database() as name from generate_series(1, 2)`,
+    "name",
+    1,
+  );
 
 const namesOf = async (db: Database) => (await Array.fromAsync(names(db))).flat().map(({ name }) => name);
 
@@ -216,7 +220,7 @@ test("PgBouncer in transaction mode: many clients' statements and transactions o
   expect(found.map(([user]) => user?.email)).toEqual(nths.map((nth) => `${nth}@example.com`));
 
   let count = 0;
-  for await (const rows of db.cursorQuery(sql`select id from users`, 30)) count += rows.length;
+  for await (const rows of db.cursorQuery(sql`select id from users`, "id", 30)) count += rows.length;
   expect(count).toBe(100);
   expect(db.signals.heard()).toBe(false);
   await db.signals.send("wake", "");

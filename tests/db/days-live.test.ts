@@ -56,7 +56,7 @@ test("while somebody reads, writes go on beside the making and dropping of days;
     expect(await ensurePartitions(db.orm, todayMs)).toBe(9);
     for (let nth = 0; nth < 20; nth++) await insertAt(db.orm, todayMs + nth);
 
-    const reader = db.cursorQuery(sql`select id from notifications order by id`, 5)[Symbol.asyncIterator]();
+    const reader = db.cursorQuery(sql`select id from notifications`, "id", 5)[Symbol.asyncIterator]();
     await reader.next();
     const later = { nowMs: todayMs + 10 * dayMs, retentionDays: 9, settledBefore };
     let made = 0;

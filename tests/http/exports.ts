@@ -26,34 +26,46 @@ export async function fill({ app }: HttpService, userId: string, count: number):
   }
 }
 
-/** What the database has open for exports. */
-export interface Cursors {
+/** The exports under way. */
+export interface Exports {
   count(): Promise<number>;
-  /** Makes one of them fail at its next batch. */
+  /** Makes the database fail one of them at its next batch. */
   breakOne(): Promise<void>;
 }
 
-export const cursorsOf = (service: HttpService): Cursors =>
-  service.app.db.exclusive ? cursorsOfConnection(service) : cursorsOfServer(service);
+/** To be called before the first of them. */
+export const exportsOf = (service: HttpService): Exports =>
+  service.app.db.exclusive ? exportsOfProcess(service) : exportsOfServer(service);
 
-/** Those that the embedded database's one connection holds. */
-function cursorsOfConnection({ app }: HttpService): Cursors {
-  const { orm } = app.db;
-  const open = async () =>
-    rowsOf<{ name: string }>(
-      await orm.execute(sql`select name from pg_cursors where name like 'carillon_cursor%'`),
-    );
+/** The embedded database has nothing open for them, so they are counted where they are read. */
+function exportsOfProcess({ app }: HttpService): Exports {
+  const { db } = app;
+  const { cursorQuery } = db;
+  const reading = new Set<symbol>();
+  const broken = new Set<symbol>();
+  db.cursorQuery = async function* <Row>(...asked: Parameters<typeof cursorQuery>) {
+    const one = Symbol();
+    reading.add(one);
+    try {
+      for await (const batch of cursorQuery<Row>(...asked)) {
+        yield batch;
+        if (broken.has(one)) await db.orm.execute(sql`select 1 / 0`);
+      }
+    } finally {
+      reading.delete(one);
+    }
+  };
   return {
-    count: async () => (await open()).length,
+    count: async () => reading.size,
     async breakOne() {
-      const [cursor] = await open();
-      await orm.execute(sql.raw(`close ${cursor?.name}`));
+      const [one] = reading;
+      if (one !== undefined) broken.add(one);
     },
   };
 }
 
 /** Each in the transaction of a connection of its own. */
-function cursorsOfServer({ app }: HttpService): Cursors {
+function exportsOfServer({ app }: HttpService): Exports {
   const { orm } = app.db;
   const open = async () =>
     rowsOf<{ pid: number }>(
@@ -91,6 +103,22 @@ export async function countingRows(
   }
 }
 
+/** The longest that nothing else happened in this process while `work` ran, in milliseconds. */
+export async function longestStandMs(work: () => Promise<unknown>): Promise<number> {
+  let longestMs = 0;
+  let lastMs = performance.now();
+  const look = () => {
+    const nowMs = performance.now();
+    longestMs = Math.max(longestMs, nowMs - lastMs);
+    lastMs = nowMs;
+  };
+  const timer = setInterval(look, 1);
+  await work();
+  look();
+  clearInterval(timer);
+  return longestMs;
+}
+
 /** Asks for an export on a socket of its own, and reads nothing of the answer until it is resumed. */
 export function ask({ url, adminKey }: HttpService, query: string): net.Socket {
   const { hostname, port } = new URL(url);
@@ -108,11 +136,11 @@ const collectEveryBytes = 10_000_000;
  * Reads an export as it comes and keeps nothing of it. The embedded database has the garbage collected itself; beside a
  * server that comes late, at 170 MB in one run, and so is done here: what counts is what is kept.
  */
-export async function readAll(service: HttpService, userId: string) {
+export async function readAll(service: HttpService, query: string) {
   const read = { lines: 0, bytes: 0, peakMb: 0 };
   const { exclusive } = service.app.db;
   let collectedBytes = 0;
-  const { body } = await fetch(`${service.url}${path}?user_id=${userId}`, {
+  const { body } = await fetch(`${service.url}${path}?${query}`, {
     headers: authorization(service),
   });
   for await (const chunk of body ?? []) {
