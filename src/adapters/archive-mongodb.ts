@@ -16,6 +16,11 @@ interface MongoArchiveOptions {
 const serverSelectionTimeoutMs = 3000;
 const poolWaitTimeoutMs = 5000;
 const answerTimeoutMs = 10_000;
+/**
+ * How long a statement may take in all. The driver's own bounds come first, but not always: one whose connection is cut while it
+ * is sent may be left without any end (driver 6.22 on Bun 1.4.4), and whoever waits for it.
+ */
+const statementTimeoutMs = poolWaitTimeoutMs + answerTimeoutMs;
 
 /** Notifications that one statement empties. */
 const erasedAtOnceMax = 1000;
@@ -60,7 +65,7 @@ export function createMongoArchive(options: MongoArchiveOptions): Archive {
       });
       return await work(stored);
     } catch (error) {
-      if (foundNoServer(error)) forget(opened);
+      if (foundNoServer(error) || error instanceof NoAnswerError) forget(opened);
       options.telemetry.refused(operation, error);
       throw new ArchiveUnavailable(`the archive failed to ${operation}`, { cause: error });
     }
@@ -74,13 +79,13 @@ export function createMongoArchive(options: MongoArchiveOptions): Archive {
           const { _id, ...replacement } = documentOf(rows);
           return { replaceOne: { filter: { _id }, replacement, upsert: true } };
         });
-        const { matchedCount, upsertedCount } = await stored.bulkWrite(writes, { ordered: false });
+        const { matchedCount, upsertedCount } = await inTime(stored.bulkWrite(writes, { ordered: false }));
         const kept = matchedCount + upsertedCount;
         if (kept !== batch.length) throw new Error(`kept ${kept} of ${batch.length}`);
       }),
     get: ({ projectId, id }) =>
       ask("get", async (stored) => {
-        const found = await stored.findOne({ _id: id, projectId });
+        const found = await inTime(stored.findOne({ _id: id, projectId }));
         return found === null ? null : rowsOf(found);
       }),
     erase: ({ projectId, userId }) =>
@@ -88,28 +93,35 @@ export function createMongoArchive(options: MongoArchiveOptions): Archive {
         const emptied = { title: "", body: "", data: null, metadata: null, tracestate: null };
         const erased: string[] = [];
         for (;;) {
-          const found = await stored
-            .find({ projectId, userId, "notification.title": { $ne: "" } }, { projection: { _id: 1 } })
-            .limit(erasedAtOnceMax)
-            .toArray();
+          const found = await inTime(
+            stored
+              .find({ projectId, userId, "notification.title": { $ne: "" } }, { projection: { _id: 1 } })
+              .limit(erasedAtOnceMax)
+              .toArray(),
+          );
           if (found.length === 0) return erased;
           const ids = found.map(({ _id }) => _id);
-          await stored.updateMany(
-            { _id: { $in: ids } },
-            { $set: { ...under("notification", emptied), "attempts.$[].answer": "" } },
+          await inTime(
+            stored.updateMany(
+              { _id: { $in: ids } },
+              { $set: { ...under("notification", emptied), "attempts.$[].answer": "" } },
+            ),
           );
           erased.push(...ids);
         }
       }),
     drop: ({ beforeMs, max }) =>
       ask("drop", async (stored) => {
-        const old = await stored
-          .find({ at: { $lt: new Date(beforeMs) } }, { projection: { _id: 1 } })
-          .sort({ at: 1 })
-          .limit(max)
-          .toArray();
+        const old = await inTime(
+          stored
+            .find({ at: { $lt: new Date(beforeMs) } }, { projection: { _id: 1 } })
+            .sort({ at: 1 })
+            .limit(max)
+            .toArray(),
+        );
         if (old.length === 0) return 0;
-        const { deletedCount } = await stored.deleteMany({ _id: { $in: old.map(({ _id }) => _id) } });
+        const ids = old.map(({ _id }) => _id);
+        const { deletedCount } = await inTime(stored.deleteMany({ _id: { $in: ids } }));
         return deletedCount;
       }),
     async close() {
@@ -122,6 +134,19 @@ export function createMongoArchive(options: MongoArchiveOptions): Archive {
 /** The error of a search for a server tells what was seen of them (`reason`), in a bulk's error as well. */
 const foundNoServer = (error: unknown) =>
   error instanceof MongoTopologyClosedError || (error instanceof MongoError && "reason" in error);
+
+class NoAnswerError extends Error {
+  override readonly name = "NoAnswerError";
+}
+
+/** @throws NoAnswerError after `statementTimeoutMs` */
+function inTime<T>(answer: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    reject(new NoAnswerError(`MongoDB gave no answer within ${statementTimeoutMs} ms`));
+  }, statementTimeoutMs);
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+}
 
 const under = (field: string, values: Record<string, unknown>) =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [`${field}.${name}`, value]));
