@@ -1,6 +1,7 @@
 import { type Aggregator, Counter, Gauge, type Registry } from "prom-client";
 import type { Fields, Level } from "./telemetry.ts";
 import { createHistogram } from "./telemetry-histogram.ts";
+import { within } from "./within.ts";
 
 /** How a command's time spreads, in seconds; the guide wants it under 5 ms. */
 const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
@@ -189,8 +190,9 @@ export function createCacheTelemetry({ registry, log, names }: CacheTelemetryOpt
   }
 }
 
-async function soon(info: Promise<string>): Promise<string | undefined> {
-  const { promise: late, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(resolve, infoTimeoutMs, undefined);
-  return Promise.race([info.catch(() => undefined), late]).finally(() => clearTimeout(timer));
-}
+const soon = (info: Promise<string>): Promise<string | null> =>
+  within(
+    infoTimeoutMs,
+    info.catch(() => null),
+    () => null,
+  );

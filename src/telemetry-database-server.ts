@@ -1,6 +1,7 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { DatabaseFigures } from "../db/figures.ts";
 import { askedOnce } from "./asked-once.ts";
+import { within } from "./within.ts";
 
 /** Reading the metrics waits this long for the server's own figures, then goes without. */
 const figuresTimeoutMs = 500;
@@ -61,8 +62,9 @@ export function watchDatabaseServer(registry: Registry, read: () => Promise<Data
 }
 
 /** Null where it fails or is late. */
-function inTime<T>(answer: Promise<T>): Promise<T | null> {
-  const { promise: late, resolve } = Promise.withResolvers<null>();
-  const timer = setTimeout(resolve, figuresTimeoutMs, null);
-  return Promise.race([answer.catch(() => null), late]).finally(() => clearTimeout(timer));
-}
+const inTime = <T>(answer: Promise<T>): Promise<T | null> =>
+  within(
+    figuresTimeoutMs,
+    answer.catch(() => null),
+    () => null,
+  );

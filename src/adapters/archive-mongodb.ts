@@ -2,6 +2,7 @@ import { type Collection, MongoClient, MongoError, MongoTopologyClosedError } fr
 import { idTimeMs } from "../../db/id.ts";
 import { type Archive, type ArchivedNotification, ArchiveUnavailable } from "../ports.ts";
 import type { ArchiveOperation, ArchiveTelemetry } from "../telemetry-archive.ts";
+import { within } from "../within.ts";
 
 interface MongoArchiveOptions {
   /** As the driver takes it; names the database, which is `carillon` otherwise. */
@@ -140,13 +141,10 @@ class NoAnswerError extends Error {
 }
 
 /** @throws NoAnswerError after `statementTimeoutMs` */
-function inTime<T>(answer: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    reject(new NoAnswerError(`MongoDB gave no answer within ${statementTimeoutMs} ms`));
-  }, statementTimeoutMs);
-  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
-}
+const inTime = <T>(answer: Promise<T>): Promise<T> =>
+  within(statementTimeoutMs, answer, () => {
+    throw new NoAnswerError(`MongoDB gave no answer within ${statementTimeoutMs} ms`);
+  });
 
 const under = (field: string, values: Record<string, unknown>) =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [`${field}.${name}`, value]));

@@ -1,3 +1,4 @@
+import { within } from "../within.ts";
 import type { KafkaBounds } from "./kafka-bounds.ts";
 
 /** Resolves after `ms`, or at once when `signal` aborts. */
@@ -26,16 +27,10 @@ export function backoffMs(attempt: number, { backoffFirstMs, backoffLastMs }: Ka
 }
 
 /** Whether `work` settled within `ms`; what it threw counts as settled. It goes on behind our back where not. */
-export async function settledWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
-  const { promise: late, resolve } = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => resolve(false), Math.max(0, ms));
+export function settledWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
   const settled = work.then(
     () => true,
     () => true,
   );
-  try {
-    return await Promise.race([settled, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return within(Math.max(0, ms), settled, () => false);
 }

@@ -3,6 +3,7 @@ import { ping } from "../../db/maintenance.ts";
 import type { App } from "../app.ts";
 import { askedOnce } from "../asked-once.ts";
 import { ClientError } from "../errors.ts";
+import { within } from "../within.ts";
 import type { Compression } from "./compression.ts";
 import { docsPage } from "./docs-page.ts";
 import { cacheControls, fixed } from "./fixed.ts";
@@ -84,13 +85,12 @@ async function readiness(
   return context.json({ data: { status: "ready", degraded } }, 200, unkept);
 }
 
-async function answersInTime({ db }: App): Promise<boolean> {
+function answersInTime({ db }: App): Promise<boolean> {
   const answered = ping(db.orm).then(
     () => true,
     () => false,
   );
-  const timeout = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), readyTimeoutMs).unref());
-  return Promise.race([answered, timeout]);
+  return within(readyTimeoutMs, answered, () => false);
 }
 
 async function sandbox(app: App, context: Context<Env>): Promise<Response> {

@@ -1,4 +1,5 @@
 import { ClientError } from "../errors.ts";
+import { within } from "../within.ts";
 import type { EarlierRequest, IdempotentRequest, Receipt } from "./accept.ts";
 import { type Answers, createAnswers, type RequestName } from "./answers.ts";
 
@@ -72,16 +73,12 @@ export function createRepeats(needs: Needs): Repeats {
 }
 
 /** False once it has failed, or so long has passed. */
-function succeedsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms, false);
-    const end = (succeeded: boolean) => {
-      clearTimeout(timer);
-      resolve(succeeded);
-    };
+const succeedsWithin = (work: Promise<unknown>, ms: number): Promise<boolean> =>
+  within(
+    ms,
     work.then(
-      () => end(true),
-      () => end(false),
-    );
-  });
-}
+      () => true,
+      () => false,
+    ),
+    () => false,
+  );

@@ -16,7 +16,7 @@ const parts: { part: string; path: RegExp; imports: string[] }[] = [
   // The words of the product, the errors, what is logged and counted, its targets, and the ports.
   {
     part: "open",
-    path: /^(src\/(errors|targets|asked-once|telemetry(-\w+)*|trace-context|ports|channels\/channel)\.ts|package\.json)$/,
+    path: /^(src\/(errors|targets|asked-once|within|telemetry(-\w+)*|trace-context|ports|channels\/channel)\.ts|package\.json)$/,
     imports: [],
   },
   // Its types are open to all; its values are read at the entry alone, and handed on.
