@@ -17,7 +17,7 @@ const steadySeconds = 10;
 const quickSeconds = 1;
 
 /** One in so many goes to one of these users, whose inboxes are looked at all the time. */
-const watchedEvery = 20;
+const watchedEvery = 100;
 const watchedUsers = Array.from({ length: 24 }, (_, index) => `watched_${index}`);
 const lookEveryMs = 2;
 
@@ -118,8 +118,9 @@ async function steadyToInbox({ scaled, quick }: Bench, carillon: Carillon, world
 }
 
 /**
- * Looks for what came to the watched inboxes until `count` did, by the index of inboxes: a look that read all that came took
- * so long itself that a time was exact to 50 ms. Now it is to the interval between two looks.
+ * Looks for what came to the watched inboxes until `count` did: a user at a time (`offset 0` keeps it so), by the index of
+ * inboxes. Asked for all at once, the server, whose statistics are older than what came last, read everything of the last two
+ * seconds by its primary key: 8 to 16 ms a look, which took a third of both cores from the service. Now a look takes 1 ms.
  */
 function watch({ databaseUrl }: World, count: number): Promise<Float64Array> {
   return onServer(databaseUrl, async (sql) => {
@@ -130,8 +131,13 @@ function watch({ databaseUrl }: World, count: number): Promise<Float64Array> {
     while (seen.size < count) {
       const rows = await sql<{ id: string; at: number }[]>`
         select d.notification_id as id, (n.data ->> 'at')::float8 as at
-        from deliveries d join notifications n on n.id = d.notification_id
-        where d.project_id = ${project?.id ?? ""} and d.user_id = any(${watchedUsers}) and d.notification_id > ${since}
+        from unnest(${watchedUsers}::text[]) as u (id)
+        cross join lateral (
+          select notification_id from deliveries
+          where project_id = ${project?.id ?? ""} and user_id = u.id and channel = 'inbox' and notification_id > ${since}
+          offset 0
+        ) d
+        join notifications n on n.id = d.notification_id
         order by d.notification_id`;
       const nowMs = epochMs();
       for (const { id, at } of rows) {
