@@ -1,6 +1,8 @@
 import { type Priority, priorities } from "../channels/channel.ts";
 import type { ChannelCounts } from "../telemetry-queues.ts";
 import type { LanePace } from "./lane-pace.ts";
+import { createPlaces, type Places } from "./places.ts";
+import { createRecentCount } from "./recent-count.ts";
 
 /** A delivery that is leased to this process. */
 export interface Offered {
@@ -9,11 +11,15 @@ export interface Offered {
   leaseUntilMs: number;
 }
 
-export interface ChannelQueue {
+export interface ChannelQueue<Claimed> {
   /** Takes ids, whose deliveries are leased to this process; those that do not fit are given back. */
   offer(lane: Priority, ids: string[], leaseUntilMs: number): void;
   /** How many more ids of a lane fit. */
   room(lane: Priority): number;
+  /** Room for deliveries that will be ours with their plan; see Places. */
+  places(lane: Priority): Places;
+  /** Takes what is ours already. */
+  take(lane: Priority, claimed: Claimed[]): void;
   counts(): ChannelCounts;
   /** Takes nothing more, gives back what was not begun, and waits for what was. */
   stop(): Promise<void>;
@@ -27,6 +33,8 @@ interface QueueOptions<Claimed> {
   /** Makes deliveries ours; gives those that still were to be had. */
   claim(offered: Offered[]): Promise<Claimed[]>;
   unclaim(claimed: Claimed[]): Promise<void>;
+  /** Whether too little of its lease is left to begin with it. */
+  isStale(claimed: Claimed): boolean;
   /** Gives back what was offered and never claimed. */
   release(ids: string[]): Promise<void>;
   /** Calls `onOutcome` once the outcome is known, and settles once it is recorded. */
@@ -48,6 +56,15 @@ const begunPerSend = 4;
 /** The most that one claim takes, for each send at a time. */
 const claimPerSend = 4;
 
+/**
+ * What is ours with its plan and waits to be begun: what is sent in so many milliseconds, as it went lately. More could not be
+ * cancelled for longer, less would leave places free while the next are planned.
+ */
+const readyAheadMs = 50;
+/** Of those, the least and the most, for each send at a time. */
+const readyPerSendMin = 1;
+const readyPerSendMax = 8;
+
 /** How long the database is left alone after a claim that failed, in milliseconds. */
 const claimRetryMs = 1000;
 
@@ -63,7 +80,23 @@ interface Lane<Claimed> {
   wasFull: boolean;
   /** Ours, and not begun. */
   ready: Claimed[];
+  places: Places;
   isClaiming: boolean;
+}
+
+function createLane<Claimed>(readyMost: () => number): Lane<Claimed> {
+  const lane = {
+    waiting: new Map<string, Offered>(),
+    wasFull: false,
+    ready: [] as Claimed[],
+    isClaiming: false,
+  };
+  const places = createPlaces({
+    most: readyMost,
+    held: () => lane.ready.length,
+    before: () => lane.waiting.size,
+  });
+  return Object.assign(lane, { places });
 }
 
 /**
@@ -76,19 +109,19 @@ export function createChannelQueue<Claimed>({
   pace,
   claim,
   unclaim,
+  isStale,
   release,
   run,
   onRoom,
   onError,
-}: QueueOptions<Claimed>): ChannelQueue {
-  const lanes = new Map<Priority, Lane<Claimed>>(
-    priorities.map((priority) => [
-      priority,
-      { waiting: new Map(), wasFull: false, ready: [], isClaiming: false },
-    ]),
-  );
+}: QueueOptions<Claimed>): ChannelQueue<Claimed> {
+  const ended = createRecentCount(readyAheadMs);
+  const readyMost = () =>
+    Math.min(Math.max(ended.lately(), concurrency * readyPerSendMin), concurrency * readyPerSendMax);
+  const lanes = new Map(priorities.map((priority) => [priority, createLane<Claimed>(readyMost)]));
   let sending = 0;
   let begun = 0;
+  let handingBack = 0;
   /** Sends that ended since the last claim: so many more will, until the next one is through. */
   let endedSinceClaim = 0;
   let stopped = false;
@@ -103,6 +136,7 @@ export function createChannelQueue<Claimed>({
   function takeWaiting(lane: Lane<Claimed>, count: number): Offered[] {
     const taken = [...lane.waiting.values().take(count)];
     for (const { id } of taken) lane.waiting.delete(id);
+    if (lane.waiting.size === 0) lane.places.recheck();
     if (lane.wasFull && lane.waiting.size < laneCapacity / 2) {
       lane.wasFull = false;
       onRoom();
@@ -130,20 +164,40 @@ export function createChannelQueue<Claimed>({
   }
 
   function nextReady(): Claimed | undefined {
-    for (const { ready } of lanes.values()) if (ready.length > 0) return ready.shift();
+    for (const { ready, places } of lanes.values()) {
+      const next = ready.shift();
+      if (next === undefined) continue;
+      places.recheck();
+      return next;
+    }
     return undefined;
+  }
+
+  /** So that it is claimed once more, with a lease that lasts. */
+  function handBack(claimed: Claimed[]): void {
+    if (claimed.length === 0) return;
+    handingBack += 1;
+    void unclaim(claimed)
+      .catch(onError)
+      .finally(() => {
+        handingBack -= 1;
+        pump();
+      });
   }
 
   function pump(): void {
     if (!stopped) {
+      const stale: Claimed[] = [];
       while (sending < concurrency && begun < concurrency * begunPerSend) {
         const next = nextReady();
         if (next === undefined) break;
-        begin(next);
+        if (isStale(next)) stale.push(next);
+        else begin(next);
       }
+      handBack(stale);
       claimAhead();
     }
-    if (begun === 0 && !isClaiming()) onIdle?.();
+    if (isIdle()) onIdle?.();
   }
 
   /**
@@ -163,7 +217,8 @@ export function createChannelQueue<Claimed>({
     }
   }
 
-  const isClaiming = () => lanes.values().some((lane) => lane.isClaiming);
+  const isIdle = () =>
+    begun === 0 && handingBack === 0 && !lanes.values().some(({ isClaiming }) => isClaiming);
 
   /** Due for whoever has room; where the database does not take that, their leases run out by themselves. */
   async function giveBack(ids: string[]): Promise<void> {
@@ -179,6 +234,7 @@ export function createChannelQueue<Claimed>({
       isSending = false;
       sending -= 1;
       endedSinceClaim += 1;
+      ended.add();
     };
     const freePlace = () => {
       onOutcome();
@@ -203,6 +259,12 @@ export function createChannelQueue<Claimed>({
       pump();
     },
     room: (priority) => (stopped ? 0 : laneCapacity - laneOf(priority).waiting.size),
+    places: (priority) => laneOf(priority).places,
+    take(priority, claimed) {
+      if (stopped) return handBack(claimed);
+      laneOf(priority).ready.push(...claimed);
+      pump();
+    },
     counts: () => ({
       waiting: lanes.values().reduce((sum, { waiting, ready }) => sum + waiting.size + ready.length, 0),
       sending,
@@ -211,7 +273,7 @@ export function createChannelQueue<Claimed>({
     async stop() {
       stopped = true;
       await giveBack([...lanes.values().flatMap(({ waiting }) => waiting.keys())]);
-      if (begun > 0 || isClaiming()) {
+      if (!isIdle()) {
         await new Promise<void>((resolve) => {
           onIdle = resolve;
         });

@@ -1,3 +1,4 @@
+import { idTimeMs } from "../../db/id.ts";
 import {
   type ClaimedRow,
   claimDeliveries,
@@ -6,8 +7,9 @@ import {
   releaseWaiting,
   unclaimDeliveries,
 } from "../../db/queries/claims.ts";
-import type { ExternalChannel, Profile } from "../channels/channel.ts";
+import type { ExternalChannel, Json, Priority, Profile } from "../channels/channel.ts";
 import type { Cache, Clock, Database } from "../ports.ts";
+import { type TraceContext, traceOfColumns } from "../trace-context.ts";
 import type { Offered } from "./channel-queue.ts";
 import { loadProfiles } from "./profiles.ts";
 import { iso } from "./time.ts";
@@ -22,10 +24,26 @@ interface Needs {
 
 /** A delivery that is ours to send, with all that its message needs. */
 export interface ClaimedMessage {
-  row: ClaimedRow;
+  notificationId: string;
+  projectId: string;
   channel: ExternalChannel;
-  message: MessageRow;
   user: Profile;
+  /** Before this one. */
+  tries: number;
+  test: boolean;
+  priority: Priority;
+  /** Empty where its user was erased. */
+  title: string;
+  body: string;
+  data: Json;
+  metadata: Json;
+  /** It was to be sent later than it was accepted. */
+  scheduled: boolean;
+  /** In milliseconds since the epoch. */
+  expiresAtMs: number | null;
+  trace: TraceContext | null;
+  /** Every other delivery of its notification has ended for good, and none has failed: if this one is sent, that is. */
+  last: boolean;
   /** From then on another process may send it. */
   leaseUntilMs: number;
 }
@@ -66,8 +84,43 @@ export async function claimMessages(
   return rows.flatMap((row, index) => {
     const [message, user] = [messageOf.get(row.notification_id), users[index]];
     const leaseUntilMs = leases.get(row.notification_id) ?? renewedUntilMs;
-    return message && user ? [{ row, channel, message, user, leaseUntilMs }] : [];
+    return message && user ? [claimedOf(row, message, { channel, user, leaseUntilMs })] : [];
   });
+}
+
+function claimedOf(
+  { notification_id, project_id, tries }: ClaimedRow,
+  {
+    test,
+    priority,
+    title,
+    body,
+    data,
+    metadata,
+    send_at,
+    expires_at,
+    traceparent,
+    tracestate,
+    last,
+  }: MessageRow,
+  own: Pick<ClaimedMessage, "channel" | "user" | "leaseUntilMs">,
+): ClaimedMessage {
+  return {
+    ...own,
+    notificationId: notification_id,
+    projectId: project_id,
+    tries,
+    test,
+    priority: priority as Priority,
+    title,
+    body,
+    data: data as Json,
+    metadata: metadata as Json,
+    scheduled: send_at !== null && send_at > idTimeMs(notification_id),
+    expiresAtMs: expires_at,
+    trace: traceOfColumns(traceparent, tracestate),
+    last,
+  };
 }
 
 function batchOf(ids: string[]): { ids: string[]; first: string; last: string } {
@@ -75,14 +128,17 @@ function batchOf(ids: string[]): { ids: string[]; first: string; last: string } 
   return { ids: sorted, first: sorted[0] ?? "", last: sorted.at(-1) ?? "" };
 }
 
-/** What was claimed and never begun goes back, as if it had not been touched. */
+/** What was claimed and never begun goes back, as if it had not been touched; unless its lease has run out, and it is another's. */
 export async function unclaimMessages(
   { db, clock }: Pick<Needs, "db" | "clock">,
   channel: ExternalChannel,
   claimed: ClaimedMessage[],
 ): Promise<void> {
-  const ids = claimed.map(({ row }) => row.notification_id);
-  await unclaimDeliveries(db.orm, { ...batchOf(ids), channel, now: iso(clock.now()) });
+  const nowMs = clock.now();
+  const ours = claimed.filter(({ leaseUntilMs }) => nowMs < leaseUntilMs);
+  if (ours.length === 0) return;
+  const batch = batchOf(ours.map(({ notificationId }) => notificationId));
+  await unclaimDeliveries(db.orm, { ...batch, channel, now: iso(nowMs) });
 }
 
 /** Gives back what was offered and never claimed. */

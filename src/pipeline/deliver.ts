@@ -1,15 +1,12 @@
 import { deliveryIdOf, idTimeMs, newId } from "../../db/id.ts";
-import type { ClaimedRow, MessageRow } from "../../db/queries/claims.ts";
 import {
   addressOf,
   answerMaxChars,
   type Channel,
   type ExternalChannel,
-  type Json,
   type Message,
   type Outcome,
   type Priority,
-  type Profile,
   type Provider,
   type Providers,
 } from "../channels/channel.ts";
@@ -18,16 +15,20 @@ import type { Telemetry } from "../telemetry.ts";
 import type { ChannelCounts } from "../telemetry-queues.ts";
 import type { Tracing } from "../telemetry-tracing.ts";
 import type { AttemptFacts } from "../telemetry-wide.ts";
-import { traceOfColumns } from "../trace-context.ts";
 import { type ChannelQueue, createChannelQueue } from "./channel-queue.ts";
 import { type ClaimedMessage, claimMessages, releaseOffered, unclaimMessages } from "./claim.ts";
 import type { LanePace } from "./lane-pace.ts";
+import type { Places } from "./places.ts";
 import type { Recorded, RecordStage } from "./record.ts";
 import { verdictOf } from "./retry.ts";
 
 export interface Deliver {
   /** Hands on deliveries that wait to be sent, leased until then. What finds no room stays due in the database. */
   offer(channel: ExternalChannel, lane: Priority, notificationIds: string[], leaseUntilMs: number): void;
+  /** Room for deliveries of a lane that will be this process's to send with their plan. */
+  places(channel: ExternalChannel, lane: Priority): Places;
+  /** Sends what is this process's already. */
+  take(channel: ExternalChannel, lane: Priority, claimed: ClaimedMessage[]): void;
   /** How many more deliveries of a lane the channel's queue takes. */
   room(channel: ExternalChannel, lane: Priority): number;
   /** The channels whose queues may have no room for so many more deliveries of a lane. */
@@ -60,9 +61,15 @@ interface Needs {
   onRoom: () => void;
 }
 
+/**
+ * A lease of which less than this share is left, of what was not begun yet: a send may take a third of one, and its record waits
+ * for those before it.
+ */
+const leaseLeftMin = 0.5;
+
 export function createDeliver(needs: Needs): Deliver {
   const cutOff = new AbortController();
-  const queues = new Map<ExternalChannel, ChannelQueue>();
+  const queues = new Map<ExternalChannel, ChannelQueue<ClaimedMessage>>();
   for (const [channel, concurrency] of Object.entries(needs.concurrency) as [ExternalChannel, number][]) {
     queues.set(
       channel,
@@ -70,6 +77,7 @@ export function createDeliver(needs: Needs): Deliver {
         concurrency,
         pace: needs.pace,
         claim: (offered) => claimMessages(needs, channel, offered),
+        isStale: ({ leaseUntilMs }) => leaseUntilMs - needs.clock.now() < needs.leaseMs * leaseLeftMin,
         unclaim: (claimed) => unclaimMessages(needs, channel, claimed),
         release: (ids) => releaseOffered(needs, channel, ids),
         run: (claimed, onOutcome) => sendOne(needs, claimed, cutOff.signal, onOutcome),
@@ -78,13 +86,15 @@ export function createDeliver(needs: Needs): Deliver {
       }),
     );
   }
-  const queueOf = (channel: ExternalChannel): ChannelQueue => {
+  const queueOf = (channel: ExternalChannel): ChannelQueue<ClaimedMessage> => {
     const queue = queues.get(channel);
     if (queue === undefined) throw new Error(`no queue for channel ${channel}`);
     return queue;
   };
   return {
     offer: (channel, lane, ids, leaseUntilMs) => queueOf(channel).offer(lane, ids, leaseUntilMs),
+    places: (channel, lane) => queueOf(channel).places(lane),
+    take: (channel, lane, claimed) => queueOf(channel).take(lane, claimed),
     room: (channel, lane) => queueOf(channel).room(lane),
     fullChannels: (lane, count) =>
       [...queues].filter(([, queue]) => queue.room(lane) < count).map(([channel]) => channel),
@@ -105,41 +115,40 @@ export function createDeliver(needs: Needs): Deliver {
 /** One delivery: what it is given to, what that answered, what follows from it. Never throws. */
 async function sendOne(
   needs: Needs,
-  { row, channel, message, user, leaseUntilMs }: ClaimedMessage,
+  claimed: ClaimedMessage,
   signal: AbortSignal,
   onOutcome: () => void,
 ): Promise<void> {
   const { clock, telemetry, tracing, record } = needs;
-  const provider = message.test ? needs.testProvider : needs.providers[channel];
+  const { notificationId, channel, user, last } = claimed;
+  const provider = claimed.test ? needs.testProvider : needs.providers[channel];
   const startedMs = clock.now();
-  // It waited while the database kept those before it from being recorded, and the sweep has it by now.
-  if (startedMs >= leaseUntilMs) return;
-  const delivery = { notificationId: row.notification_id, channel, last: message.last };
+  const delivery = { notificationId, channel, last };
   const skipped = (reason: string): Recorded => ({
     ...delivery,
     status: "skipped",
     reason,
-    tries: row.tries,
+    tries: claimed.tries,
     retryAtMs: null,
     attempt: null,
   });
   // Erased while it was being sent, and due once more: no title is empty otherwise.
-  if (message.title === "") return record.add(skipped("user_erased"));
-  if (message.expires_at !== null && message.expires_at <= startedMs) return record.add(skipped("expired"));
+  if (claimed.title === "") return record.add(skipped("user_erased"));
+  if (claimed.expiresAtMs !== null && claimed.expiresAtMs <= startedMs) return record.add(skipped("expired"));
   if (addressOf(user, channel) === null) return record.add(skipped("no_address"));
   if (provider === undefined) return record.add(skipped("no_provider"));
 
-  const sending = messageOf(row, channel, message, user);
+  const sending = messageOf(claimed);
   const span = tracing?.attemptBegan(sending.trace);
   if (span !== undefined) sending.trace = span.context;
   const beganMs = performance.now();
   const outcome = await attempt(provider, sending, signal, needs.attemptMaxMs);
   const ms = performance.now() - beganMs;
   onOutcome();
-  const tries = row.tries + 1;
+  const tries = claimed.tries + 1;
   const nowMs = clock.now();
   const verdict = verdictOf(outcome, { tries, schedule: needs.retrySchedule, nowMs, random: Math.random() });
-  const { priority, deliveryId, notificationId, projectId, trace } = sending;
+  const { priority, deliveryId, projectId, trace } = sending;
   telemetry.recordNotificationSent(channel, priority, outcome.kind);
   const facts: AttemptFacts = {
     deliveryId,
@@ -161,8 +170,7 @@ async function sendOne(
   telemetry.attemptEnded(facts);
   span?.end(facts);
   const acceptedMs = idTimeMs(notificationId);
-  const isScheduled = message.send_at !== null && message.send_at > acceptedMs;
-  if (verdict.status === "sent" && !isScheduled)
+  if (verdict.status === "sent" && !claimed.scheduled)
     telemetry.deliveryEnded(priority, channel, acceptedMs, nowMs);
   await record.add({
     ...delivery,
@@ -198,24 +206,20 @@ async function attempt(
   }
 }
 
-function messageOf(
-  row: ClaimedRow,
-  channel: ExternalChannel,
-  { title, body, priority, data, metadata, traceparent, tracestate }: MessageRow,
-  user: Profile,
-): Message {
+function messageOf(claimed: ClaimedMessage): Message {
+  const { notificationId, projectId, channel, user, title, body, priority, data, metadata, trace } = claimed;
   return {
-    deliveryId: deliveryIdOf(row.notification_id, channel),
-    notificationId: row.notification_id,
-    projectId: row.project_id,
+    deliveryId: deliveryIdOf(notificationId, channel),
+    notificationId,
+    projectId,
     channel,
     user,
     title,
     body,
-    priority: priority as Priority,
-    data: data as Json,
-    metadata: metadata as Json,
-    createdAt: new Date(idTimeMs(row.notification_id)),
-    trace: traceOfColumns(traceparent, tracestate),
+    priority,
+    data,
+    metadata,
+    createdAt: new Date(idTimeMs(notificationId)),
+    trace,
   };
 }

@@ -1,12 +1,14 @@
 import { idTimeMs } from "../../db/id.ts";
-import { insertPlans, type PlannedRow } from "../../db/queries/deliveries.ts";
-import type { Channel, ExternalChannel, Priority } from "../channels/channel.ts";
+import { insertPlans, type PlannedDeliveries, type PlannedRow } from "../../db/queries/deliveries.ts";
+import type { Channel, ExternalChannel, Json, Priority } from "../channels/channel.ts";
 import { type Cache, type Clock, type Database, EventsRefused, type NotificationEvent } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
 import type { Tracing } from "../telemetry-tracing.ts";
 import type { PlanFacts } from "../telemetry-wide.ts";
+import type { ClaimedMessage } from "./claim.ts";
 import type { Deliver } from "./deliver.ts";
 import type { LanePace } from "./lane-pace.ts";
+import { type Placed, type Planned, placeNext } from "./placing.ts";
 import { type Decision, plan } from "./plan.ts";
 import { loadProfiles } from "./profiles.ts";
 import { type Refused, storeOrRefuse } from "./refusal.ts";
@@ -27,7 +29,8 @@ interface Needs {
 /** Batches of a lane that may be planned at the same time (KAFKA_PARTITIONS_CONCURRENT), each unaware of the others. */
 const batchesAtOnce = 3;
 
-type Planned = { event: NotificationEvent; decisions: Decision[] };
+/** How long the deliveries of a batch may wait for places before they are queued, in milliseconds. */
+const placesWaitMs = 100;
 
 /**
  * Plans a batch and stores what was decided, in pieces where its lane gives way to others; deliveries that are to be sent go
@@ -39,57 +42,127 @@ export async function dispatch(needs: Needs, batch: NotificationEvent[], lane: P
   const { pace } = needs;
   const refused: Refused<NotificationEvent>[] = [];
   for (let at = 0; at < batch.length; ) {
-    const piece = batch.slice(at, at + pace.pieceMax(lane, batch.length));
-    at += piece.length;
-    const startedMs = performance.now();
-    refused.push(...(await storeOrRefuse(piece, (part) => dispatchPart(needs, part, lane))));
-    const tookMs = performance.now() - startedMs;
+    const part = batch.slice(at, at + pace.pieceMax(lane, batch.length));
+    at += part.length;
+    let tookMs = 0;
+    const store = async (events: NotificationEvent[]) => {
+      tookMs += await dispatchPart(needs, events, lane);
+    };
+    refused.push(...(await storeOrRefuse(part, store)));
     pace.took(lane, tookMs);
     await pace.rest(lane, tookMs);
   }
   if (refused.length > 0) throw new EventsRefused(refused.map(({ item, why }) => ({ event: item, why })));
 }
 
-async function dispatchPart(needs: Needs, batch: NotificationEvent[], lane: Priority): Promise<void> {
-  const { clock, telemetry, tracing, deliver } = needs;
+/** Gives how long its work took, in milliseconds: what it waited for places is not part of it. */
+async function dispatchPart(needs: Needs, batch: NotificationEvent[], lane: Priority): Promise<number> {
+  const { clock, deliver } = needs;
   const startedMs = performance.now();
   const profiles = await loadProfiles(needs, batch);
   const nowMs = clock.now();
   const planned = batch.map((event, index): Planned => {
     const profile = profiles[index];
     if (profile === undefined) throw new Error("a profile is missing from a batch");
-    return { event, decisions: plan(event, profile, deliver.reachable, nowMs) };
+    return { event, profile, decisions: plan(event, profile, deliver.reachable, nowMs) };
   });
-  const columns = columnsOf(planned, lane, needs, nowMs);
-  const stored = await insertPlans(needs.db.orm, columns);
+  let tookMs = performance.now() - startedMs;
+  const waitUntilMs = performance.now() + placesWaitMs;
+  for (let rest = planned; rest.length > 0; ) {
+    const piece = await placeNext(deliver, rest, lane, waitUntilMs - performance.now());
+    const beganMs = performance.now();
+    try {
+      await storePiece(needs, piece.placed, lane);
+    } finally {
+      piece.free();
+    }
+    tookMs += performance.now() - beganMs;
+    rest = rest.slice(piece.placed.length);
+  }
+  return tookMs;
+}
+
+async function storePiece(needs: Needs, piece: Placed[], lane: Priority): Promise<void> {
+  const { clock, telemetry, tracing, deliver, leaseMs } = needs;
+  const startedMs = performance.now();
+  const nowMs = clock.now();
+  const leaseUntilMs = nowMs + leaseMs;
+  const columns = columnsOf(piece, lane, needs, nowMs);
+  const rows = await insertPlans(needs.db.orm, columns);
+  const stored = rows.filter((row) => row.kind === "deliveries");
   // What is for a full channel is due in the database, and leased to nobody.
   const full = new Set<string>(columns.fullChannels);
   const scheduled = new Set(columns.scheduledIds);
-  let rows = 0;
-  for (const row of stored) {
-    if (row.channel === "") {
-      if (row.status !== "processing") telemetry.notificationsClosed(row.status, row.count);
-      continue;
+  const claimed = claimedOf(piece, rows, leaseUntilMs);
+  let count = 0;
+  for (const row of rows) {
+    if (row.kind === "notifications" && row.status !== "processing") {
+      telemetry.notificationsClosed(row.status, row.count);
     }
-    rows += row.count;
-    if (row.status === "sent") countStored(needs, row.notification_ids, { scheduled, lane, nowMs });
-    if (row.status === "queued" && !full.has(row.channel)) {
-      deliver.offer(row.channel as ExternalChannel, lane, row.notification_ids, nowMs + needs.leaseMs);
+    if (row.kind !== "deliveries") continue;
+    count += row.count;
+    const { channel, status, notification_ids: ids } = row;
+    if (status === "sent") countStored(needs, ids, { scheduled, lane, nowMs });
+    if (channel === "inbox") continue;
+    if (status === "queued" && !full.has(channel)) deliver.offer(channel, lane, ids, leaseUntilMs);
+    if (status === "sending") {
+      deliver.take(
+        channel,
+        lane,
+        ids.flatMap((id) => claimed(id, channel)),
+      );
     }
   }
-  telemetry.flushed("dispatch", rows, performance.now() - startedMs);
-  telemetry.notificationsPlanned(() => plansOf(planned, stored, nowMs));
+  telemetry.flushed("dispatch", count, performance.now() - startedMs);
+  telemetry.notificationsPlanned(() => plansOf(piece, stored, nowMs));
   if (tracing === null) return;
-  const kept = planned.filter(({ event }) => tracing.keeps(event.trace));
+  const kept = piece.filter(({ event }) => tracing.keeps(event.trace));
   if (kept.length === 0) return;
   const endMs = Date.now();
   const beganMs = endMs - (performance.now() - startedMs);
   for (const plan of plansOf(kept, stored, nowMs)) tracing.planned(plan, beganMs, endMs);
 }
 
+/** What is ours to send, by its notification's id. */
+function claimedOf(
+  piece: Placed[],
+  rows: PlannedRow[],
+  leaseUntilMs: number,
+): (id: string, channel: ExternalChannel) => ClaimedMessage[] {
+  const placedOf = new Map(piece.map((placed) => [placed.event.id, placed]));
+  const messageOf = new Map(rows.filter((row) => row.kind === "message").map((row) => [row.id, row]));
+  return (id, channel) => {
+    const placed = placedOf.get(id);
+    const message = messageOf.get(id);
+    if (placed === undefined || message === undefined) return [];
+    const { event, profile, decisions } = placed;
+    const { title, body, data, metadata } = message;
+    return [
+      {
+        notificationId: id,
+        projectId: event.projectId,
+        channel,
+        user: profile,
+        tries: 0,
+        test: event.test,
+        priority: event.priority,
+        title,
+        body,
+        data: data as Json,
+        metadata: metadata as Json,
+        scheduled: event.scheduled,
+        expiresAtMs: event.expiresAt,
+        trace: event.trace,
+        last: decisions.filter(({ does }) => does === "send").length === 1,
+        leaseUntilMs,
+      },
+    ];
+  };
+}
+
 /** Those that were stored now: an event that came twice was planned by whoever was first. Each has a delivery at least. */
-function* plansOf(planned: Planned[], stored: PlannedRow[], nowMs: number): Generator<PlanFacts> {
-  const ids = new Set(stored.flatMap(({ notification_ids }) => notification_ids ?? []));
+function* plansOf(planned: Planned[], stored: PlannedDeliveries[], nowMs: number): Generator<PlanFacts> {
+  const ids = new Set(stored.flatMap(({ notification_ids }) => notification_ids));
   for (const { event, decisions } of planned) {
     if (!ids.has(event.id)) continue;
     const { id, projectId, userId, test, priority, scheduled, trace } = event;
@@ -122,11 +195,15 @@ function countStored(
   for (const id of ids) if (!scheduled.has(id)) telemetry.deliveryEnded(lane, "inbox", idTimeMs(id), nowMs);
 }
 
-function columnsOf(planned: Planned[], lane: Priority, { deliver, leaseMs }: Needs, nowMs: number) {
-  const sorted = planned.toSorted((a, b) => (a.event.id < b.event.id ? -1 : 1));
+function columnsOf(piece: Placed[], lane: Priority, { deliver, leaseMs }: Needs, nowMs: number) {
+  const sorted = piece.toSorted((a, b) => (a.event.id < b.event.id ? -1 : 1));
   const outcomes = sorted.map(({ decisions }) => outcomeOf(decisions));
-  const deliveries = sorted.flatMap(({ event, decisions }) =>
-    decisions.map((decision) => ({ event, decision })),
+  const deliveries = sorted.flatMap((placed) =>
+    placed.decisions.map((decision) => ({
+      event: placed.event,
+      decision,
+      status: statusOf(decision, placed),
+    })),
   );
   const ids = sorted.map(({ event }) => event.id);
   return {
@@ -138,16 +215,20 @@ function columnsOf(planned: Planned[], lane: Priority, { deliver, leaseMs }: Nee
     last: ids.at(-1) ?? "",
     deliveryNotificationIds: deliveries.map(({ event }) => event.id),
     deliveryChannels: deliveries.map(({ decision }) => decision.channel),
-    deliveryStatuses: deliveries.map(({ decision }) => deliveryStatus[decision.does]),
+    deliveryStatuses: deliveries.map(({ status }) => status),
     deliveryReasons: deliveries.map(({ decision }) => (decision.does === "skip" ? decision.reason : null)),
     now: iso(nowMs),
     leaseUntil: iso(nowMs + leaseMs),
-    fullChannels: deliver.fullChannels(lane, planned.length * batchesAtOnce) satisfies Channel[],
+    fullChannels: deliver.fullChannels(lane, piece.length * batchesAtOnce) satisfies Channel[],
     scheduledIds: sorted.flatMap(({ event }) => (event.scheduled ? [event.id] : [])),
   };
 }
 
-const deliveryStatus: Record<Decision["does"], string> = { send: "queued", store: "sent", skip: "skipped" };
+function statusOf({ channel, does }: Decision, { atOnce }: Placed): string {
+  if (does === "store") return "sent";
+  if (does === "skip") return "skipped";
+  return atOnce.some((placed) => placed === channel) ? "sending" : "queued";
+}
 
 /** The notification's own status, as soon as its plan is made. */
 function outcomeOf(decisions: Decision[]): { status: string; reason: string | null } {

@@ -44,7 +44,7 @@ export function createRecord(needs: Needs): RecordStage {
   const ending = Promise.withResolvers<void>();
   let ended = false;
   const batcher = createBatcher<Recorded, void>(
-    { rowsMax: flushRowsMax, inFlightMax: 1, rowsOf: () => 1 },
+    { rowsMax: flushRowsMax, inFlightMax: 2, rowsOf: () => 1 },
     async (batch) => {
       for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, backoffMaxMs)) {
         try {

@@ -21,6 +21,7 @@ function heldQueue() {
       return offered.map(({ id }) => id);
     },
     unclaim: async () => {},
+    isStale: () => false,
     release: async (ids) => {
       released.push(...ids);
     },

@@ -24,13 +24,14 @@ test("a batch is planned, and what is due handed on, in pieces of 32 and with an
   const events: NotificationEvent[] = [];
   const publishBuffered = async (published: NotificationEvent[]) => events.push(...published);
   const offered: number[] = [];
-  const deliver: Pick<Deliver, "offer" | "room" | "fullChannels" | "reachable"> = {
+  const deliver: Pick<Deliver, "offer" | "room" | "fullChannels" | "reachable" | "places"> = {
     offer: (_channel, _lane, ids) => {
       if (ids.length > 0) offered.push(ids.length);
     },
     room: () => 20_000,
     fullChannels: () => ["webhook"], // So that all of them are due at once.
     reachable: () => true,
+    places: () => ({ take: async () => 0, free: () => {}, recheck: () => {} }),
   };
   const pace = stillPace();
   let more = 0;
@@ -89,6 +90,7 @@ test.each<[Priority, number]>([
       return offered.map(({ id }) => id);
     },
     unclaim: async () => {},
+    isStale: () => false,
     release: async () => {},
     run: async () => {
       left -= 1;

@@ -35,7 +35,7 @@ export type Step =
       sendInMs: number | null;
       expiresInMs: number | null;
     }
-  | { does: "dispatch"; which: number[]; full: boolean }
+  | { does: "dispatch"; which: number[]; full: boolean; places: number }
   | { does: "claim"; which: number[] }
   | { does: "unclaim"; which: number }
   | { does: "record"; which: number; outcome: Outcome }
@@ -68,13 +68,18 @@ export async function startModel(world: World) {
   const published: NotificationEvent[] = [];
   const inHand: ClaimedMessage[] = [];
   let full = false;
+  let places = 0;
 
   const log: Pick<EventLog, "publishBuffered" | "lost"> = {
     publishBuffered: async (events) => published.push(...events),
     lost: () => 0,
   };
-  const deliver: Pick<Deliver, "offer" | "room" | "fullChannels" | "reachable"> = {
+  const deliver: Pick<Deliver, "offer" | "room" | "fullChannels" | "reachable" | "places" | "take"> = {
     offer: () => {},
+    places: () => ({ take: async (count) => Math.min(count, places), free: () => {}, recheck: () => {} }),
+    take: (_channel, _lane, claimed) => {
+      inHand.push(...claimed);
+    },
     room: () => 3,
     fullChannels: () => (full ? ["email"] : []),
     reachable: () => true,
@@ -124,15 +129,15 @@ export async function startModel(world: World) {
     }
   }
 
-  async function give({ row, channel, message }: ClaimedMessage, outcome: Outcome): Promise<void> {
-    const { expires_at, last } = message;
+  async function give(claimed: ClaimedMessage, outcome: Outcome): Promise<void> {
+    const { notificationId, channel, last, expiresAtMs } = claimed;
     const nowMs = clock.now();
-    const common = { notificationId: row.notification_id, channel, last };
-    if (expires_at !== null && expires_at <= nowMs) {
+    const common = { notificationId, channel, last };
+    if (expiresAtMs !== null && expiresAtMs <= nowMs) {
       const skipped = { status: "skipped", reason: "expired", retryAtMs: null, attempt: null } as const;
-      return record.add({ ...common, ...skipped, tries: row.tries });
+      return record.add({ ...common, ...skipped, tries: claimed.tries });
     }
-    const tries = row.tries + 1;
+    const tries = claimed.tries + 1;
     const verdict = verdictOf(outcome, { tries, schedule: retrySchedule, nowMs, random: 0.5 });
     const attempt: Recorded["attempt"] = {
       id: newId(nowMs),
@@ -167,6 +172,7 @@ export async function startModel(world: World) {
         // Any event that was ever published: the log may hand it out again, and in any order.
         const batch = step.which.flatMap((nth) => chosen(published, nth) ?? []);
         full = step.full;
+        places = step.places;
         if (batch.length > 0) await dispatch(parts, [...new Set(batch)], "normal" satisfies Priority);
         return;
       }

@@ -15,7 +15,7 @@ const runs = Number(process.env.MODEL_RUNS ?? 25);
 const stepsMax = 80;
 
 const open = new Set(["queued", "sending", "retrying"]);
-const born = new Set(["queued", "sent", "skipped"]);
+const born = new Set(["queued", "sending", "sent", "skipped"]);
 
 const nth = fc.noBias(fc.nat({ max: 99 }));
 const some = fc.array(nth, { minLength: 1, maxLength: 5 });
@@ -39,7 +39,13 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 14,
-    arbitrary: fc.record({ does: fc.constant("dispatch" as const), which: some, full: fc.boolean() }),
+    arbitrary: fc.record({
+      does: fc.constant("dispatch" as const),
+      which: some,
+      full: fc.boolean(),
+      // None: what is to be sent is queued. One: it goes on in pieces.
+      places: fc.nat({ max: 2 }),
+    }),
   },
   { weight: 14, arbitrary: fc.record({ does: fc.constant("claim" as const), which: some }) },
   { weight: 2, arbitrary: fc.record({ does: fc.constant("unclaim" as const), which: nth }) },

@@ -1,0 +1,34 @@
+export interface RecentCount {
+  add(): void;
+  /** How many there were in a window lately. */
+  lately(): number;
+}
+
+/** Counts what happens, by windows of so many milliseconds. */
+export function createRecentCount(
+  windowMs: number,
+  nowMs: () => number = () => performance.now(),
+): RecentCount {
+  let sinceMs = nowMs();
+  let count = 0;
+  let before = 0;
+
+  function turn(): void {
+    const elapsedMs = nowMs() - sinceMs;
+    if (elapsedMs < windowMs) return;
+    before = (count * windowMs) / elapsedMs;
+    count = 0;
+    sinceMs += elapsedMs;
+  }
+
+  return {
+    add() {
+      turn();
+      count += 1;
+    },
+    lately() {
+      turn();
+      return Math.max(before, count);
+    },
+  };
+}
