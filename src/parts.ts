@@ -268,7 +268,8 @@ function sandboxIn(db: Database, clock: Clock) {
 export function providersOf(config: Config, sandbox: Providers["email"] | null): Providers {
   const providers: Providers = {};
   if (sandbox) for (const channel of externalChannels) providers[channel] = sandbox;
-  const { smtpUrl, emailFrom, emailConnections, webhookSecret, webhookAllowPrivate, sendTimeoutMs } = config;
+  const { smtpUrl, emailFrom, emailConnections, sendTimeoutMs } = config;
+  const { webhookSecret, webhookAllowPrivate, webhookConnections } = config;
   if (smtpUrl !== null) {
     providers.email = createSmtpProvider({
       url: smtpUrl,
@@ -280,6 +281,7 @@ export function providersOf(config: Config, sandbox: Providers["email"] | null):
   if (webhookSecret !== null) {
     providers.webhook = createWebhookProvider({
       secret: webhookSecret,
+      connections: webhookConnections,
       allowPrivate: webhookAllowPrivate,
       timeoutMs: sendTimeoutMs,
     });

@@ -7,8 +7,16 @@ import { aMessage, never } from "./message.ts";
 export const secret = `whsec_${randomBytes(32).toString("base64")}`;
 export const loopback: Lookup = async () => [{ address: "127.0.0.1", family: 4 }];
 
+export const connections = 32;
+
 export function createCaller(options: Partial<WebhookProviderOptions> = {}) {
-  const provider = createWebhookProvider({ secret, allowPrivate: true, timeoutMs: 5000, ...options });
+  const provider = createWebhookProvider({
+    secret,
+    allowPrivate: true,
+    connections,
+    timeoutMs: 5000,
+    ...options,
+  });
   return {
     call: (webhookUrl: string, signal = never) =>
       provider.send(aMessage({ channel: "webhook", user: { webhookUrl } }), signal),

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { Webhook } from "standardwebhooks";
 import type { Lookup } from "../../src/channels/webhook-address.ts";
+import { eventually } from "../eventually.ts";
 import { aMessage } from "./message.ts";
 import { deadPort, startHttpSink, startTcpSink } from "./sinks.ts";
 import { callOnce, createCaller, loopback, secret } from "./webhook-caller.ts";
@@ -217,8 +218,7 @@ describe("no answer", () => {
     await using silent = await startTcpSink();
     const stop = new AbortController();
     const lookup: Lookup = (name) => {
-      // Before the request has its socket: the agent keeps that for the next one, in the midst of connecting.
-      stop.abort();
+      stop.abort(); // Before the request has its socket.
       return loopback(name);
     };
     await using caller = createCaller({ lookup, timeoutMs: 200 });
@@ -226,6 +226,29 @@ describe("no answer", () => {
 
     expect((await caller.call(url, stop.signal)).kind).toBe("retry");
     expect((await caller.call(url)).kind).toBe("retry");
-    expect(silent.received).toHaveLength(1);
+  });
+
+  test("before the connection stood means that nothing is sent over it later", async () => {
+    let heard = 0;
+    await using sink = await startTcpSink({
+      onData(socket) {
+        heard += 1;
+        socket.write("HTTP/1.1 204 No Content\r\n\r\n");
+      },
+    });
+    const named = Promise.withResolvers<void>();
+    const lookup: Lookup = (name) => named.promise.then(() => loopback(name));
+    await using caller = createCaller({ lookup, connections: 1, timeoutMs: 50 });
+    const url = `http://hooks.example:${sink.port}/`;
+
+    expect(await caller.call(url)).toEqual({
+      kind: "retry",
+      answer: "not connected: no answer within 50 ms",
+    });
+    named.resolve();
+    await sink.waitFor(1);
+    // Over the same connection, after it.
+    await eventually(async () => (await caller.call(url)).kind === "sent");
+    expect(heard).toBe(1);
   });
 });

@@ -1,5 +1,4 @@
-import http from "node:http";
-import https from "node:https";
+import type { IncomingHttpHeaders } from "node:http";
 import type { LookupFunction } from "node:net";
 import { LRUCache } from "lru-cache";
 import { answerLine, errorLine } from "../answer.ts";
@@ -14,11 +13,15 @@ import {
   resolvePublicAddress,
   webhookUrlFault,
 } from "../webhook-address.ts";
-import { type Answer, post, type Target, targetOf, Unanswered } from "../webhook-post.ts";
+import {
+  type Answer,
+  openWebhookClient,
+  type Target,
+  targetOf,
+  Unanswered,
+  type WebhookClient,
+} from "../webhook-post.ts";
 
-/** An unused connection is closed before the receiver would, which Node's own servers do after 5 s. */
-const idleTimeoutMs = 4000;
-const idleMaxSocketsPerHost = 64;
 /** How many URLs are known as refused or where they lead; to read and judge one takes 3 µs. */
 const verdictsMax = 1000;
 
@@ -27,6 +30,8 @@ export interface WebhookProviderOptions {
   secret: string;
   /** Whether private addresses may be called. */
   allowPrivate: boolean;
+  /** To one host at the same time. */
+  connections: number;
   /** From the name's lookup to the answer's head. */
   timeoutMs: number;
   lookup?: Lookup;
@@ -39,33 +44,24 @@ export interface WebhookProviderOptions {
 /**
  * Calls a user's webhook. Redirects are never followed: they could lead to where the guard does not look.
  *
- * By node:https, not fetch, for its `lookup`: the addresses that were checked are the ones connected to, so
- * that no second DNS answer can slip in between, and a connection kept alive stays with the address it was
- * checked for. It also tells when the connection stands, and so whether anything was sent. Bun's fetch can
- * do neither while keeping connections alive: to a checked IP address with `tls.serverName` it is safe and
- * cheaper (19 µs over TLS against 28 µs, Bun 1.4.4, 64 at a time), but it takes a proxy from the environment,
- * and to tell what was sent it needs a streamed body, with which it opens a connection every fourth request.
+ * Not by fetch: the addresses that were checked are the ones connected to, by the client's own `lookup`, so that no second
+ * DNS answer can slip in between, and a connection kept alive stays with the address it was checked for. It also has to
+ * tell whether anything was sent. Bun's fetch can do neither while keeping connections alive, and takes a proxy from the
+ * environment.
  */
 export function createWebhookProvider(options: WebhookProviderOptions): Provider {
-  const { secret, allowPrivate, timeoutMs, lookup, ca, now = Date.now } = options;
+  const { secret, allowPrivate, connections, timeoutMs, lookup, ca, now = Date.now } = options;
   const checkedLookup: LookupFunction = (hostname, { all }, done) => {
     resolvePublicAddress(hostname, { allowPrivate, lookup }).then(
       (addresses) => (all ? done(null, addresses) : done(null, addresses[0].address, addresses[0].family)),
       (error) => done(error, []),
     );
   };
-  // The lookup is the agents', so that no connection of theirs goes anywhere unchecked.
-  const pool = {
-    keepAlive: true,
-    timeout: idleTimeoutMs,
-    maxFreeSockets: idleMaxSocketsPerHost,
-    lookup: checkedLookup,
-  };
-  const agents = { http: new http.Agent(pool), https: new https.Agent(ca ? { ...pool, ca } : pool) };
+  let client: Promise<WebhookClient> | undefined;
   const circuit = createHostCircuit({ callMaxMs: timeoutMs });
   const verdicts = new LRUCache<string, Outcome | Target>({
     max: verdictsMax,
-    memoMethod: (text) => refusalOf(text, allowPrivate) ?? targetOf(new URL(text), agents),
+    memoMethod: (text) => refusalOf(text, allowPrivate) ?? targetOf(new URL(text)),
   });
 
   return {
@@ -76,10 +72,12 @@ export function createWebhookProvider(options: WebhookProviderOptions): Provider
         return { kind: "failed", reason: "no_address", answer: "the user has no webhook URL" };
       const verdict = verdicts.memo(text);
       if ("kind" in verdict) return verdict;
-      const host = `${verdict.host}:${verdict.port}`;
+      const { host } = verdict;
       const restMs = circuit.restOf(host, now());
       if (restMs > 0) return notTried(host, restMs);
       const request = webhookRequest(message, { secret, now: new Date(now()) });
+      client ??= openWebhookClient({ connections, timeoutMs, lookup: checkedLookup, ca });
+      const { post } = await client;
       using deadline = startDeadline(signal, timeoutMs);
       if (deadline.reason) return { kind: "retry", answer: deadline.reason };
       try {
@@ -94,10 +92,7 @@ export function createWebhookProvider(options: WebhookProviderOptions): Provider
       }
     },
     silentHosts: circuit.silent,
-    async close() {
-      agents.http.destroy();
-      agents.https.destroy();
-    },
+    close: async () => (await client)?.close(),
   };
 }
 
@@ -133,7 +128,7 @@ function outcomeOfAnswer(
   return retryAfterMs === undefined ? { kind: "retry", answer } : { kind: "retry", answer, retryAfterMs };
 }
 
-function explain(status: number, { location }: http.IncomingHttpHeaders): string | null {
+function explain(status: number, { location }: IncomingHttpHeaders): string | null {
   if (status < 300 || status >= 400) return null;
   return `redirects are not followed, so give the final address as the webhook URL (it points to ${location ?? "nowhere"})`;
 }
