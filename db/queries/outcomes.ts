@@ -96,6 +96,8 @@ export const recordOutcomes = statement<
         case when n.title = '' then '' else answer end
       from t join notifications n on n.id = t.notification_id
       where attempt_id is not null and ${within("n.id", "notificationIds")}
+      -- Written before, by a statement whose answer was lost.
+      on conflict do nothing
     ), moved as (
       update deliveries d
       set status = t.status, reason = t.reason, tries = t.tries, updated_at = ${p("now")}::timestamptz
