@@ -1,7 +1,7 @@
 import { deliveryIdOf, idTimeMs, newId } from "../../db/id.ts";
+import { answerLine, errorLine } from "../channels/answer.ts";
 import {
   addressOf,
-  answerMaxChars,
   type Channel,
   type ExternalChannel,
   type Message,
@@ -181,7 +181,7 @@ async function sendOne(
       atMs: startedMs,
       provider: provider.name,
       outcome: outcome.kind,
-      answer: outcome.answer.slice(0, answerMaxChars),
+      answer: outcome.answer,
     },
   });
 }
@@ -200,7 +200,7 @@ async function attempt(
   try {
     return await Promise.race([provider.send(message, signal), overdue]);
   } catch (error) {
-    return { kind: "ambiguous", answer: `${provider.name} broke off: ${(error as Error).message}` };
+    return { kind: "ambiguous", answer: answerLine(`${provider.name} broke off: ${errorLine(error)}`) };
   } finally {
     clearTimeout(timer);
   }

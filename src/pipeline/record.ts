@@ -4,6 +4,7 @@ import type { OutcomeKind } from "../channels/channel.ts";
 import type { Clock, Database } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { createBatcher } from "./batch.ts";
+import { storeOrRefuse } from "./refusal.ts";
 import { iso } from "./time.ts";
 
 /** What became of a delivery that was being sent. */
@@ -21,7 +22,10 @@ export interface Recorded {
 }
 
 export interface RecordStage {
-  /** Resolves once it is committed. Tries until it is: an outcome that is forgotten is a message sent twice. */
+  /**
+   * Resolves once it is committed. Tries until it is: an outcome that is forgotten is a message sent twice. Only one that the
+   * database will never take is given up.
+   */
   add(recorded: Recorded): Promise<void>;
   drained(): Promise<void>;
   /** The process ends: what the database still does not take is tried once more, and then left to its lease. */
@@ -48,7 +52,11 @@ export function createRecord(needs: Needs): RecordStage {
     async (batch) => {
       for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, backoffMaxMs)) {
         try {
-          await write(needs, batch);
+          const refused = await storeOrRefuse(batch, (part) => write(needs, part));
+          // Its lease runs out, and it is sent once more. Waiting here, it would keep all others from being recorded.
+          for (const { item, why } of refused) {
+            needs.telemetry.failed("record", new Error(why), { notification_id: item.notificationId });
+          }
           return batch.map(() => undefined);
         } catch (error) {
           needs.telemetry.failed("record", error, { rows: batch.length });

@@ -1,9 +1,9 @@
-/** An outcome that the database took, and whose taking nobody heard of, is written once more: it must change nothing. */
+/** What is recorded twice, or cannot be recorded at all, is in nobody's way. */
 import { expect, test } from "bun:test";
+import { newId } from "../../db/id.ts";
 import type { Drizzle } from "../../db/statement.ts";
-import type { Outcome } from "../../src/channels/channel.ts";
-import { createRecord } from "../../src/pipeline/record.ts";
-import { stacks } from "../stacks.ts";
+import { createRecord, type Recorded } from "../../src/pipeline/record.ts";
+import { type StackName, stacks } from "../stacks.ts";
 import { hangingWebhooks } from "./hanging.ts";
 import { createWorld } from "./world.ts";
 
@@ -25,33 +25,61 @@ function losingAnAnswer(orm: Drizzle, name: string): Drizzle {
   return Object.assign(Object.create(orm), { _: { ...orm._, session: { prepareQuery } } });
 }
 
-test.each(stacks)("on %s, its delivery has one attempt, and others are recorded after it", async (stack) => {
-  await using world = await createWorld({ stack, env: { WEBHOOK_CONNECTIONS: "2" } });
-  const { app, clock, client } = world;
+const recordedAs = (notificationId: string, answer: string, atMs: number): Recorded => ({
+  notificationId,
+  channel: "webhook",
+  status: "sent",
+  reason: null,
+  tries: 1,
+  retryAtMs: null,
+  last: true,
+  attempt: { id: newId(atMs), atMs, provider: "webhook", outcome: "sent", answer },
+});
+
+/** Two deliveries that are being sent, and that nothing else records. */
+async function twoUnderWay(stack: StackName) {
+  const world = await createWorld({ stack, env: { WEBHOOK_CONNECTIONS: "2" } });
   const { hanging, send } = await hangingWebhooks(world);
   const other = await send("another");
   await world.delivery(other, "webhook", "sending");
+  return { world, ids: [hanging, other] as const };
+}
 
-  const outcome: Outcome["kind"] = "sent";
-  const sent = (notificationId: string) => ({
-    notificationId,
-    channel: "webhook",
-    status: "sent" as const,
-    reason: null,
-    tries: 1,
-    retryAtMs: null,
-    last: true,
-    attempt: { id: Bun.randomUUIDv7(), atMs: clock.now(), provider: "webhook", outcome, answer: "HTTP 200" },
-  });
-  const record = createRecord({ ...app, db: { ...app.db, orm: losingAnAnswer(app.db.orm, "recordSent") } });
-  await record.add(sent(hanging));
-  await record.add(sent(other));
+const sentOnce = {
+  status: "sent",
+  deliveries: [{ status: "sent", attempts: [{ outcome: "sent", answer: "HTTP 200" }] }],
+};
 
-  expect(world.errors.splice(0)).toEqual([expect.stringContaining("the connection was closed")]);
-  for (const id of [hanging, other]) {
-    expect(await client.notification(id)).toMatchObject({
-      status: "sent",
-      deliveries: [{ status: "sent", attempts: [{ outcome: "sent", answer: "HTTP 200" }] }],
-    });
-  }
-});
+test.each(stacks)(
+  "on %s, an outcome that was taken, of which nobody heard, is written once, and others after it",
+  async (stack) => {
+    const { world, ids } = await twoUnderWay(stack);
+    await using _ = world;
+    const { app, clock, client } = world;
+    const db = { ...app.db, orm: losingAnAnswer(app.db.orm, "recordSent") };
+    const record = createRecord({ ...app, db });
+    for (const id of ids) await record.add(recordedAs(id, "HTTP 200", clock.now()));
+
+    expect(world.errors.splice(0)).toEqual([expect.stringContaining("the connection was closed")]);
+    for (const id of ids) expect(await client.notification(id)).toMatchObject(sentOnce);
+  },
+);
+
+test.each(stacks)(
+  "on %s, an outcome that the database will never take keeps none of its batch from being recorded",
+  async (stack) => {
+    const { world, ids } = await twoUnderWay(stack);
+    await using _ = world;
+    const { app, clock, client } = world;
+    const record = createRecord(app);
+    const [bad, good] = ids;
+    await Promise.all([
+      record.add(recordedAs(bad, "no text has a \0 in PostgreSQL", clock.now())),
+      record.add(recordedAs(good, "HTTP 200", clock.now())),
+    ]);
+
+    expect(world.errors.splice(0)).toEqual([expect.stringContaining(bad)]);
+    expect(await client.notification(good)).toMatchObject(sentOnce);
+    expect(await client.notification(bad)).toMatchObject({ status: "processing" });
+  },
+);
