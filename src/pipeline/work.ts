@@ -6,6 +6,7 @@ import type { Tracing } from "../telemetry-tracing.ts";
 import { createDeliver } from "./deliver.ts";
 import { dispatch } from "./dispatch.ts";
 import type { LanePace } from "./lane-pace.ts";
+import { plannedTogether } from "./planned-together.ts";
 import { createRecord } from "./record.ts";
 import { createSweep } from "./sweep.ts";
 import { deliveriesTask, releaseOrphans } from "./sweep-deliver.ts";
@@ -54,7 +55,7 @@ export async function startWork(needs: Needs): Promise<Work> {
   await releaseOrphans(work);
   const sweep = createSweep({ ...needs, intervalMs: needs.sweepIntervalMs }, [deliveriesTask(work)]);
   wake = sweep.wake;
-  await log.consume((batch, lane) => dispatch(work, batch, lane));
+  await log.consume(plannedTogether((batch, lane) => dispatch(work, batch, lane)));
   await sweep.start();
   db.signals.listen("wake", wake, wake);
 
