@@ -43,6 +43,29 @@ test("a fetch that another process's deletion or write overtook is not kept", as
   }
 });
 
+test("who asks for a key in one turn shares a read, and who asks after a change by another process sees that", async () => {
+  await using here = await openRedisCache();
+  await using there = await openRedisCache({ redisPrefix: here.prefix });
+  await using admin = adminOf();
+  const nobody = async () => "fetched";
+  await here.cache.writeThrough("key:1", 0, async () => {}, 60);
+  const gets = async () =>
+    Number(/cmdstat_get:calls=(\d+)/.exec(await admin.redis.info("commandstats"))?.[1]);
+
+  const before = await gets();
+  const asked = Array.from({ length: 100 }, () => here.cache.getOrSet<unknown>("key:1", nobody, 60));
+  expect(new Set(await Promise.all(asked))).toEqual(new Set([0]));
+  // Others read on the same server.
+  expect((await gets()) - before).toBeLessThan(50);
+
+  for (let nth = 1; nth <= 100; nth += 1) {
+    const earlier = here.cache.getOrSet<unknown>("key:1", nobody, 60);
+    await there.cache.writeThrough("key:1", nth, async () => {}, 60);
+    expect(await here.cache.getOrSet<unknown>("key:1", nobody, 60)).toBe(nth);
+    await earlier;
+  }
+});
+
 test("a lease that was flushed away keeps nothing", async () => {
   await using world = await openRedisCache();
   await using admin = adminOf();
