@@ -18,6 +18,10 @@ export const eventOf = (priority: Priority = "normal", userId = "ana"): Notifica
   trace: null,
 });
 
+/** Normal ones, of so many users in turn. */
+export const many = (count: number, users = 20) =>
+  Array.from({ length: count }, (_, index) => eventOf("normal", `user-${index % users}`));
+
 export const idsOf = (events: NotificationEvent[]) => events.map(({ id }) => id);
 
 /** Ids by user, each once, in the order in which they came first. */
