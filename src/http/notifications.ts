@@ -132,16 +132,14 @@ async function submit(
     noteAccepted(facts, notifications);
     return withoutRefused(reply, receipt);
   }
-  const { key, requestHash } = idempotency;
+  const { key, requestHash, recalled } = idempotency;
   const request: IdempotentRequest = {
     key,
     requestHash,
     projectId: caller.project_id,
     response: JSON.stringify(reply),
-    asked: idempotency.earlier !== undefined,
   };
-  const earlier =
-    idempotency.earlier ?? (await app.accept.submit({ notifications, idempotency: request })).earlier;
+  const { earlier } = await app.accept.submit({ notifications, idempotency: request }, recalled);
   if (earlier === null) {
     noteAccepted(facts, notifications);
     return reply;

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { KeyRow } from "../../db/queries/keys.ts";
 import type { App } from "../app.ts";
 import type { ErrorCode } from "../errors.ts";
-import type { EarlierRequest } from "../pipeline/accept.ts";
+import type { Recalled } from "../pipeline/repeats.ts";
 import type { RequestFacts } from "../telemetry-wide.ts";
 import type { ndjsonType } from "./ndjson.ts";
 
@@ -16,8 +16,8 @@ export type Caller = KeyRow & { test: boolean };
 export interface Idempotency {
   key: string;
   requestHash: string;
-  /** An earlier request with this key and another hash, if the cache knows of one; undefined where it was not asked. */
-  earlier: EarlierRequest | null | undefined;
+  /** An earlier request in it has another hash: a repetition of one with the same is answered before its body is parsed. */
+  recalled: Recalled;
 }
 
 export interface Call<Params, Query, Body> {

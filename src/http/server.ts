@@ -228,8 +228,8 @@ async function handle(
   const bytes = operation.body === undefined ? null : await bytesOf(app, operation, context);
   const idempotency = key && bytes && (await idempotencyOf(app, operation, caller, { key, bytes }));
   // Before there has to be room for it: that is when requests are repeated.
-  if (idempotency && idempotency.earlier?.requestHash === idempotency.requestHash)
-    return replayOf(idempotency.earlier);
+  if (idempotency && idempotency.recalled.earlier?.requestHash === idempotency.requestHash)
+    return replayOf(idempotency.recalled.earlier);
   const body = bytes === null ? undefined : bodyOf(app, operation, caller, bytes);
   await admitted.itsTurn();
   const facts = context.get("facts");
@@ -276,7 +276,7 @@ async function idempotencyOf(
   return {
     key,
     requestHash: hashOf(operation, bytes),
-    earlier: await accept.earlier({ projectId, key }),
+    recalled: await accept.recall({ projectId, key }),
   };
 }
 

@@ -5,7 +5,7 @@ import type { Telemetry } from "../telemetry.ts";
 import type { Tracing } from "../telemetry-tracing.ts";
 import type { TraceContext } from "../trace-context.ts";
 import { profileKeyOf } from "./profiles.ts";
-import { createRepeats, type Repeats } from "./repeats.ts";
+import { createRepeats, notAsked, type Recalled, type Repeats } from "./repeats.ts";
 import { insertSubmissions } from "./store.ts";
 import { createWaitingRoom, placeOf } from "./waiting-room.ts";
 
@@ -36,8 +36,6 @@ export interface IdempotentRequest {
   requestHash: string;
   /** The answer it gets, now and when it is repeated. */
   response: string;
-  /** The cache was asked for an earlier one, and knew of none. */
-  asked?: boolean;
 }
 
 export interface EarlierRequest {
@@ -60,11 +58,15 @@ export interface Receipt {
 }
 
 export interface Accept {
-  /** Resolves once everything is committed. Throws where more waits to be stored than is good for those who wait. */
-  submit(submission: Submission): Promise<Receipt>;
+  /**
+   * Resolves once everything is committed. Throws where more waits to be stored than is good for those who wait.
+   *
+   * @param recalled what `recall` gave for its key
+   */
+  submit(submission: Submission, recalled?: Recalled): Promise<Receipt>;
   /** Throws as `submit` would: to be asked before the work of reading a request is done. */
   requireRoom(projectId: string, asked: ReadonlySet<Priority>): void;
-  earlier: Repeats["earlier"];
+  recall: Repeats["recall"];
   /** Resolves once nothing waits to be stored, and the answers of what was are kept. */
   drained(): Promise<void>;
   waiting(): number;
@@ -101,11 +103,13 @@ export function createAccept(needs: Needs): Accept {
   }
 
   return {
-    async submit(submission) {
+    async submit(submission, recalled = notAsked) {
       const { idempotency } = submission;
-      return idempotency === null ? add(submission) : repeats.once(idempotency, () => add(submission));
+      return idempotency === null
+        ? add(submission)
+        : repeats.once(idempotency, recalled, () => add(submission));
     },
-    earlier: repeats.earlier,
+    recall: repeats.recall,
     requireRoom(projectId, asked) {
       roomFor(asked).requireRoom(placeOf(projectId, asked), 1);
     },
