@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram } from "prom-client";
-import { type Telemetry, wordsOf } from "./telemetry.ts";
+import type { Telemetry } from "./telemetry.ts";
+import { wordsOfError } from "./telemetry-logging.ts";
 
 export type ArchiveOperation = "connect" | "store" | "get" | "erase" | "drop";
 /** What a pool's connections went through. */
@@ -65,7 +66,7 @@ export function createArchiveTelemetry({ registry, log }: Pick<Telemetry, "regis
     /** The archive did not do what it was asked for. The one who asked says what became of it. */
     refused(operation: ArchiveOperation, error: unknown): void {
       errors.inc({ operation });
-      log("warn", "the archive failed", { operation, error: wordsOf(error) });
+      log("warn", "the archive failed", { operation, error: wordsOfError(error) });
     },
 
     daysDropped(tables: string[]): void {

@@ -1,6 +1,6 @@
 import { type Aggregator, Counter, Gauge, type Registry } from "prom-client";
-import type { Fields, Level } from "./telemetry.ts";
 import { createHistogram } from "./telemetry-histogram.ts";
+import type { Fields, Level } from "./telemetry-logging.ts";
 import { within } from "./within.ts";
 
 /** How a command's time spreads, in seconds; the guide wants it under 5 ms. */

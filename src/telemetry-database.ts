@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from "prom-client";
-import { type Fields, type Level, wordsOf } from "./telemetry.ts";
 import { createHistogram } from "./telemetry-histogram.ts";
+import { type Fields, type Level, wordsOfError } from "./telemetry-logging.ts";
 
 /** What a pool's connections do. */
 export interface PoolNumbers {
@@ -118,10 +118,12 @@ export function createDatabaseTelemetry({ registry, log, slowQueryMs }: Options)
     poolOpened: (pool, numbers) => pools.set(pool, numbers),
     replicaPassedOver: () => passedOver.inc(),
     replicaLost: (error) =>
-      log("warn", "the read replica does not answer; reads go to DATABASE_URL", { error: wordsOf(error) }),
+      log("warn", "the read replica does not answer; reads go to DATABASE_URL", {
+        error: wordsOfError(error),
+      }),
     replicaBack: () => log("info", "the read replica answers again"),
     signalsLost: (error) =>
-      log("warn", "signals of other processes cannot be heard for now", { error: wordsOf(error) }),
+      log("warn", "signals of other processes cannot be heard for now", { error: wordsOfError(error) }),
     signalsBack: () => log("info", "signals of other processes are heard again"),
   };
 }

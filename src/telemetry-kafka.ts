@@ -1,6 +1,6 @@
 import { type Aggregator, Counter, Gauge, Histogram, type Registry } from "prom-client";
 import { type Priority, priorities } from "./channels/channel.ts";
-import type { Fields, Level } from "./telemetry.ts";
+import type { Fields, Level } from "./telemetry-logging.ts";
 
 /**
  * What happened between this process and Kafka → its log lines and `carillon_kafka_*`. Labels are lanes and

@@ -1,5 +1,6 @@
 import { Counter } from "prom-client";
-import { type Telemetry, wordsOf } from "./telemetry.ts";
+import type { Telemetry } from "./telemetry.ts";
+import { wordsOfError } from "./telemetry-logging.ts";
 
 export type SpanTelemetry = ReturnType<typeof createSpanTelemetry>;
 
@@ -33,7 +34,9 @@ export function createSpanTelemetry({ registry, log }: Pick<Telemetry, "registry
     refused(count: number, error: unknown): void {
       dropped.inc({ why: "refused" }, count);
       if (isTaking)
-        log("warn", "the collector does not take traces; going on without them", { error: wordsOf(error) });
+        log("warn", "the collector does not take traces; going on without them", {
+          error: wordsOfError(error),
+        });
       isTaking = false;
     },
   };

@@ -1,5 +1,5 @@
 import type { Channel, OutcomeKind, Priority } from "./channels/channel.ts";
-import type { Fields, Level } from "./telemetry.ts";
+import type { Fields, Level } from "./telemetry-logging.ts";
 import { parseTraceparent, type TraceContext } from "./trace-context.ts";
 
 /**

@@ -3,8 +3,9 @@ import type { Config } from "./config.ts";
 import { StartError } from "./errors.ts";
 import { openParts, systemClock } from "./parts.ts";
 import { startWork, type Work } from "./pipeline/work.ts";
-import { createTelemetry, wordsOf } from "./telemetry.ts";
+import { createTelemetry } from "./telemetry.ts";
 import { createLines, watchLines } from "./telemetry-lines.ts";
+import { wordsOfError } from "./telemetry-logging.ts";
 import type { FromWorker, ToWorker } from "./worker-pool.ts";
 
 /**
@@ -64,6 +65,6 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   // What is thrown here ends the worker, which is then started anew: what led to it is told first.
   take(data).catch((error: unknown) => {
     lines.end();
-    tell({ says: "failed", error: error instanceof StartError ? error.message : wordsOf(error) });
+    tell({ says: "failed", error: error instanceof StartError ? error.message : wordsOfError(error) });
   });
 };

@@ -79,7 +79,7 @@ export async function connectRedis(
 
   let lastError = "";
   const hear = (error: unknown) => {
-    lastError = wordsOf(error);
+    lastError = complaintOf(error);
   };
   redis.on("error", hear);
   redis.on("node error", hear);
@@ -94,7 +94,7 @@ export async function connectRedis(
     await Promise.race([connected, late]);
   } catch (error) {
     redis.disconnect();
-    throw new Error(lastError || wordsOf(error));
+    throw new Error(lastError || complaintOf(error));
   } finally {
     clearTimeout(timer);
   }
@@ -149,7 +149,7 @@ const addressOf = ({ host, port }: { host?: string | undefined; port?: number | 
 });
 
 /** What ioredis says of a cluster stands in the error of the node that it asked last. */
-function wordsOf(error: unknown): string {
+function complaintOf(error: unknown): string {
   const { message, lastNodeError } = error as Error & { lastNodeError?: Error };
   return lastNodeError?.message ?? message;
 }

@@ -1,33 +1,17 @@
-import { idTimeMs } from "../../db/id.ts";
-import { insertPlans, type PlannedDeliveries, type PlannedRow } from "../../db/queries/deliveries.ts";
-import type { Channel, ExternalChannel, Json, Priority } from "../channels/channel.ts";
-import { type Cache, type Clock, type Database, EventsRefused, type NotificationEvent } from "../ports.ts";
-import type { Telemetry } from "../telemetry.ts";
-import type { Tracing } from "../telemetry-tracing.ts";
-import type { PlanFacts } from "../telemetry-wide.ts";
-import type { ClaimedMessage } from "./claim.ts";
-import type { Deliver } from "./deliver.ts";
+import type { Priority } from "../channels/channel.ts";
+import { type Cache, EventsRefused, type NotificationEvent } from "../ports.ts";
+import { storePiece } from "./dispatch-store.ts";
 import type { LanePace } from "./lane-pace.ts";
-import { type Placed, type Planned, placeNext } from "./placing.ts";
-import { type Decision, plan } from "./plan.ts";
+import { type Planned, placeNext } from "./placing.ts";
+import { plan } from "./plan.ts";
 import { loadProfiles } from "./profiles.ts";
 import { type Refused, storeOrRefuse } from "./refusal.ts";
-import { iso } from "./time.ts";
 
-interface Needs {
-  db: Database;
+type Needs = Parameters<typeof storePiece>[0] & {
   cache: Cache;
-  clock: Clock;
-  telemetry: Telemetry;
   pace: LanePace;
-  tracing: Tracing | null;
-  deliver: Deliver;
-  leaseMs: number;
   cachePreferencesTtlSeconds: number;
-}
-
-/** Batches of a lane that may be planned at the same time (KAFKA_PARTITIONS_CONCURRENT), each unaware of the others. */
-const batchesAtOnce = 3;
+};
 
 /** How long the deliveries of a batch may wait for places before they are queued, in milliseconds. */
 const placesWaitMs = 100;
@@ -80,160 +64,4 @@ async function dispatchPart(needs: Needs, batch: NotificationEvent[], lane: Prio
     rest = rest.slice(piece.placed.length);
   }
   return tookMs;
-}
-
-async function storePiece(needs: Needs, piece: Placed[], lane: Priority): Promise<void> {
-  const { clock, telemetry, tracing, deliver, leaseMs } = needs;
-  const startedMs = performance.now();
-  const nowMs = clock.now();
-  const leaseUntilMs = nowMs + leaseMs;
-  const columns = columnsOf(piece, lane, needs, nowMs);
-  const rows = await insertPlans(needs.db.orm, columns);
-  const stored = rows.filter((row) => row.kind === "deliveries");
-  // What is for a full channel is due in the database, and leased to nobody.
-  const full = new Set<string>(columns.fullChannels);
-  const scheduled = new Set(columns.scheduledIds);
-  const claimed = claimedOf(piece, rows, leaseUntilMs);
-  let count = 0;
-  for (const row of rows) {
-    if (row.kind === "notifications" && row.status !== "processing") {
-      telemetry.notificationsClosed(row.status, row.count);
-    }
-    if (row.kind !== "deliveries") continue;
-    count += row.count;
-    const { channel, status, notification_ids: ids } = row;
-    if (status === "sent") countStored(needs, ids, { scheduled, lane, nowMs });
-    if (channel === "inbox") continue;
-    if (status === "queued" && !full.has(channel)) deliver.offer(channel, lane, ids, leaseUntilMs);
-    if (status === "sending") {
-      deliver.take(
-        channel,
-        lane,
-        ids.flatMap((id) => claimed(id, channel)),
-      );
-    }
-  }
-  telemetry.flushed("dispatch", count, performance.now() - startedMs);
-  telemetry.notificationsPlanned(() => plansOf(piece, stored, nowMs));
-  if (tracing === null) return;
-  const kept = piece.filter(({ event }) => tracing.keeps(event.trace));
-  if (kept.length === 0) return;
-  const endMs = Date.now();
-  const beganMs = endMs - (performance.now() - startedMs);
-  for (const plan of plansOf(kept, stored, nowMs)) tracing.planned(plan, beganMs, endMs);
-}
-
-/** What is ours to send, by its notification's id. */
-function claimedOf(
-  piece: Placed[],
-  rows: PlannedRow[],
-  leaseUntilMs: number,
-): (id: string, channel: ExternalChannel) => ClaimedMessage[] {
-  const placedOf = new Map(piece.map((placed) => [placed.event.id, placed]));
-  const messageOf = new Map(rows.filter((row) => row.kind === "message").map((row) => [row.id, row]));
-  return (id, channel) => {
-    const placed = placedOf.get(id);
-    const message = messageOf.get(id);
-    if (placed === undefined || message === undefined) return [];
-    const { event, profile, decisions } = placed;
-    const { title, body, data, metadata } = message;
-    return [
-      {
-        notificationId: id,
-        projectId: event.projectId,
-        channel,
-        user: profile,
-        tries: 0,
-        test: event.test,
-        priority: event.priority,
-        title,
-        body,
-        data: data as Json,
-        metadata: metadata as Json,
-        scheduled: event.scheduled,
-        expiresAtMs: event.expiresAt,
-        trace: event.trace,
-        last: decisions.filter(({ does }) => does === "send").length === 1,
-        leaseUntilMs,
-      },
-    ];
-  };
-}
-
-/** Those that were stored now: an event that came twice was planned by whoever was first. Each has a delivery at least. */
-function* plansOf(planned: Planned[], stored: PlannedDeliveries[], nowMs: number): Generator<PlanFacts> {
-  const ids = new Set(stored.flatMap(({ notification_ids }) => notification_ids));
-  for (const { event, decisions } of planned) {
-    if (!ids.has(event.id)) continue;
-    const { id, projectId, userId, test, priority, scheduled, trace } = event;
-    yield {
-      id,
-      projectId,
-      userId,
-      test,
-      priority,
-      status: outcomeOf(decisions).status,
-      decisions: Object.fromEntries(
-        decisions.map((decision) => [
-          decision.channel,
-          decision.does === "skip" ? decision.reason : decision.does,
-        ]),
-      ),
-      waitedMs: scheduled ? null : nowMs - idTimeMs(id),
-      trace,
-    };
-  }
-}
-
-/** What was stored in an inbox is delivered by that. */
-function countStored(
-  { telemetry }: Needs,
-  ids: string[],
-  { scheduled, lane, nowMs }: { scheduled: Set<string>; lane: Priority; nowMs: number },
-): void {
-  telemetry.recordNotificationSent("inbox", lane, "sent", ids.length);
-  for (const id of ids) if (!scheduled.has(id)) telemetry.deliveryEnded(lane, "inbox", idTimeMs(id), nowMs);
-}
-
-function columnsOf(piece: Placed[], lane: Priority, { deliver, leaseMs }: Needs, nowMs: number) {
-  const sorted = piece.toSorted((a, b) => (a.event.id < b.event.id ? -1 : 1));
-  const outcomes = sorted.map(({ decisions }) => outcomeOf(decisions));
-  const deliveries = sorted.flatMap((placed) =>
-    placed.decisions.map((decision) => ({
-      event: placed.event,
-      decision,
-      status: statusOf(decision, placed),
-    })),
-  );
-  const ids = sorted.map(({ event }) => event.id);
-  return {
-    ids,
-    priority: lane,
-    statuses: outcomes.map(({ status }) => status),
-    reasons: outcomes.map(({ reason }) => reason),
-    first: ids[0] ?? "",
-    last: ids.at(-1) ?? "",
-    deliveryNotificationIds: deliveries.map(({ event }) => event.id),
-    deliveryChannels: deliveries.map(({ decision }) => decision.channel),
-    deliveryStatuses: deliveries.map(({ status }) => status),
-    deliveryReasons: deliveries.map(({ decision }) => (decision.does === "skip" ? decision.reason : null)),
-    now: iso(nowMs),
-    leaseUntil: iso(nowMs + leaseMs),
-    fullChannels: deliver.fullChannels(lane, piece.length * batchesAtOnce) satisfies Channel[],
-    scheduledIds: sorted.flatMap(({ event }) => (event.scheduled ? [event.id] : [])),
-  };
-}
-
-function statusOf({ channel, does }: Decision, { atOnce }: Placed): string {
-  if (does === "store") return "sent";
-  if (does === "skip") return "skipped";
-  return atOnce.some((placed) => placed === channel) ? "sending" : "queued";
-}
-
-/** The notification's own status, as soon as its plan is made. */
-function outcomeOf(decisions: Decision[]): { status: string; reason: string | null } {
-  if (decisions.some(({ does }) => does === "send")) return { status: "processing", reason: null };
-  if (decisions.some(({ does }) => does === "store")) return { status: "sent", reason: null };
-  const [first] = decisions;
-  return { status: "skipped", reason: first?.does === "skip" ? first.reason : null };
 }
