@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import { type Drizzle, rowsOf, statement } from "./statement.ts";
 
 /** Tables whose rows come and go. Where no autovacuum runs, their dead rows would stay. */
@@ -19,7 +19,7 @@ const flushFigures = sql`select pg_stat_force_next_flush()`;
 export async function vacuum(db: Drizzle): Promise<void> {
   await db.execute(setTarget);
   for (const table of churned) await db.execute(sql.raw(`vacuum (analyze) ${table}`));
-  for (const table of await tablesToAnalyze(db)) await db.execute(sql.raw(`analyze only ${table}`));
+  await analyze(db, changedDays);
 }
 
 /**
@@ -28,26 +28,24 @@ export async function vacuum(db: Drizzle): Promise<void> {
  */
 export async function analyzeChanged(db: Drizzle): Promise<void> {
   await db.execute(setTarget);
+  await analyze(db, muchChanged);
+}
+
+/** Days that have changed since they were last looked at, and the tables that they are of. */
+const changedDays = sql`c.relkind = 'p' or (c.relispartition and (s.last_analyze is null or s.n_mod_since_analyze > 0))`;
+
+/** 50 rows and a tenth of all, as autovacuum has it by default. */
+const muchChanged = sql`c.relkind = 'r' and s.n_mod_since_analyze > 50 + greatest(c.reltuples, 0) / 10`;
+
+/** Each by itself alone: the days of a table are tables of their own. */
+async function analyze(db: Drizzle, which: SQL): Promise<void> {
   await db.execute(flushFigures);
   const rows = rowsOf<{ name: string }>(
     await db.execute(sql`
       select s.relid::regclass::text as name from pg_stat_user_tables s join pg_class c on c.oid = s.relid
-      where c.relkind = 'r' and s.n_mod_since_analyze > 50 + greatest(c.reltuples, 0) / 10`),
+      where ${which} order by name`),
   );
-  for (const { name } of rows) await db.execute(sql.raw(`analyze ${name}`));
-}
-
-/** Days that have changed since they were last looked at, and the tables that they are of. */
-async function tablesToAnalyze(db: Drizzle): Promise<string[]> {
-  await db.execute(flushFigures);
-  const rows = rowsOf<{ name: string }>(
-    await db.execute(sql`
-      select s.relname as name
-      from pg_stat_user_tables s join pg_class c on c.oid = s.relid
-      where c.relkind = 'p' or (c.relispartition and (s.last_analyze is null or s.n_mod_since_analyze > 0))
-      order by name`),
-  );
-  return rows.map(({ name }) => name);
+  for (const { name } of rows) await db.execute(sql.raw(`analyze only ${name}`));
 }
 
 /** Write-ahead log since the last checkpoint, in bytes. */

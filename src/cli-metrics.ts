@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Registry } from "prom-client";
+import type { MetricObject, Registry } from "prom-client";
 import { writeBetween } from "./cli-table.ts";
 import { createTelemetry } from "./telemetry.ts";
 import { createArchiveTelemetry } from "./telemetry-archive.ts";
@@ -29,18 +29,15 @@ export function addMetricsCommand(program: Command): void {
     });
 }
 
-/** A metric as it is declared, which prom-client keeps and its types leave out. */
-interface Declared {
-  name: string;
-  help: string;
-  type: string;
+/** A metric with its labels, which prom-client keeps and its types leave out. */
+interface Declared extends MetricObject {
   labelNames?: string[];
 }
 
 /** For docs/metrics.md. */
 export function metricsTable(): string {
   const rows = [ofProcess, everything()].flatMap((registry) =>
-    (registry.getMetricsAsArray() as unknown as Declared[]).map(({ name, type, labelNames = [], help }) => {
+    (registry.getMetricsAsArray() as Declared[]).map(({ name, type, labelNames = [], help }) => {
       const labels = labelNames.map((label) => `\`${label}\``).join(", ");
       return `| \`${name}\` | ${type} | ${labels} | ${help} |`;
     }),

@@ -23,7 +23,7 @@ export interface TransactionClient extends Omit<DrizzleClient, "begin"> {
 
 /** Drizzle takes what it uses of postgres.js's client for all of it. */
 export const ormOf = (client: DrizzleClient | TransactionClient): Drizzle =>
-  drizzle({ client: client as unknown as Sql }) as unknown as Drizzle;
+  drizzle({ client: client as unknown as Sql });
 
 /** Sends a statement of a text. */
 type Run = (text: string, params: unknown[], options: RunOptions) => Promise<Rows>;

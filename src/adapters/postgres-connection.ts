@@ -134,7 +134,7 @@ export async function openConnection(
       socket = await openSocket({ host, port, path }, connectTimeoutMs);
       return socket;
     },
-    // Its types leave out `socket`, which it takes.
+    // Its types leave out `socket` and `onnotify`, which it takes.
   } as unknown as postgres.Options<Record<string, never>>);
 
   function lose(error: Error): void {
@@ -165,7 +165,7 @@ export async function openConnection(
       const query = sql.unsafe(text, params as never[], prepare ? preparing : passing);
       (arrays ? query.values() : query).then(
         (rows) => {
-          if (pending.delete(entry)) onRows(rows as unknown as Rows);
+          if (pending.delete(entry)) onRows(rows);
         },
         (error) => {
           if (pending.delete(entry)) onError(error);

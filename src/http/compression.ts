@@ -77,7 +77,7 @@ export function createCompression({ gzipLevel, compressed }: CompressionOptions)
       const body = whenRead(stream, (read) =>
         read
           .pipeThrough(counting((bytes) => (bytesIn += bytes)))
-          .pipeThrough(new CompressionStream(streamNames[coding]) as unknown as Pieces)
+          .pipeThrough(new CompressionStream(streamNames[coding]) as Pieces)
           .pipeThrough(
             counting(
               (bytes) => (bytesOut += bytes),

@@ -7,16 +7,17 @@ import { anchor, type Fragment, prose } from "./docs-text.ts";
 import { errorAdvice } from "./error-advice.ts";
 import { page } from "./page-style.ts";
 
-interface Description {
+/** What the page shows of the description. */
+type Description = {
   info: { title: string; version: string; description: string };
   tags: { name: string }[];
   paths: Record<string, Record<string, Omit<Described, "method" | "path">>>;
   components: { schemas: Components };
-}
+};
 
 /** The API's description as a page to read: made once, at the start. */
 export function docsPage(openApi: Record<string, unknown>): string {
-  const { info, tags, paths, components } = openApi as unknown as Description;
+  const { info, tags, paths, components } = openApi as Description;
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]): Described => ({ ...operation, method, path })),
   );

@@ -95,5 +95,5 @@ export function operation<
   Query extends z.ZodType | undefined = undefined,
   Body extends z.ZodType | undefined = undefined,
 >(declared: TypedOperation<Params, Query, Body>): Operation {
-  return declared as unknown as Operation;
+  return declared as Operation;
 }
