@@ -9,6 +9,7 @@ import type { ClaimedMessage } from "./claim.ts";
 import type { Deliver } from "./deliver.ts";
 import type { Placed, Planned } from "./placing.ts";
 import type { Decision } from "./plan.ts";
+import { batchesAtOnce } from "./planned-together.ts";
 import { iso } from "./time.ts";
 
 interface Needs {
@@ -19,9 +20,6 @@ interface Needs {
   deliver: Deliver;
   leaseMs: number;
 }
-
-/** Batches of a lane that may be planned at the same time (KAFKA_PARTITIONS_CONCURRENT), each unaware of the others. */
-const batchesAtOnce = 3;
 
 /** Stores the plans of a piece by one statement; deliveries that are to be sent go on to their channel's queue. */
 export async function storePiece(needs: Needs, piece: Placed[], lane: Priority): Promise<void> {

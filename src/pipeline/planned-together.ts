@@ -6,7 +6,7 @@ export type Dispatch = (batch: NotificationEvent[], lane: Priority) => Promise<v
 
 /** Events that are planned at once, and such batches of a lane at the same time: while one is stored, the next is read. */
 const eventsMax = 500;
-const batchesAtOnce = 2;
+export const batchesAtOnce = 2;
 
 /**
  * Batches of a lane that come while others are being planned are planned together. Kafka hands out each partition's apart: a
