@@ -1,6 +1,6 @@
 export interface RecentCount {
   add(): void;
-  /** How many there were in a window lately. */
+  /** How many there were in a window lately, as a whole number. */
   lately(): number;
 }
 
@@ -16,7 +16,7 @@ export function createRecentCount(
   function turn(): void {
     const elapsedMs = nowMs() - sinceMs;
     if (elapsedMs < windowMs) return;
-    before = (count * windowMs) / elapsedMs;
+    before = Math.round((count * windowMs) / elapsedMs);
     count = 0;
     sinceMs += elapsedMs;
   }
