@@ -42,6 +42,8 @@ interface QueueOptions<Claimed> {
   /** A lane that was full has room again. */
   onRoom(): void;
   onError(error: unknown): void;
+  /** Milliseconds of a clock that is never set. */
+  nowMs?: () => number;
 }
 
 /** Ids that wait in memory, a lane; the rest stays in the database, due. */
@@ -78,6 +80,8 @@ function* pagesOf(ids: string[]): Generator<string[]> {
 interface Lane<Claimed> {
   waiting: Map<string, Offered>;
   wasFull: boolean;
+  /** How many a claim asks for that is under way: they wait no more, and are not ready yet. */
+  inClaim: number;
   /** Ours, and not begun. */
   ready: Claimed[];
   places: Places;
@@ -88,13 +92,14 @@ function createLane<Claimed>(readyMost: () => number): Lane<Claimed> {
   const lane = {
     waiting: new Map<string, Offered>(),
     wasFull: false,
+    inClaim: 0,
     ready: [] as Claimed[],
     isClaiming: false,
   };
   const places = createPlaces({
     most: readyMost,
     held: () => lane.ready.length,
-    before: () => lane.waiting.size,
+    before: () => lane.waiting.size + lane.inClaim,
   });
   return Object.assign(lane, { places });
 }
@@ -114,16 +119,15 @@ export function createChannelQueue<Claimed>({
   run,
   onRoom,
   onError,
+  nowMs = () => performance.now(),
 }: QueueOptions<Claimed>): ChannelQueue<Claimed> {
-  const ended = createRecentCount(readyAheadMs);
+  const ended = createRecentCount(readyAheadMs, nowMs);
   const readyMost = () =>
     Math.min(Math.max(ended.lately(), concurrency * readyPerSendMin), concurrency * readyPerSendMax);
   const lanes = new Map(priorities.map((priority) => [priority, createLane<Claimed>(readyMost)]));
   let sending = 0;
   let begun = 0;
   let handingBack = 0;
-  /** Sends that ended since the last claim: so many more will, until the next one is through. */
-  let endedSinceClaim = 0;
   let stopped = false;
   let onIdle: (() => void) | undefined;
 
@@ -136,7 +140,6 @@ export function createChannelQueue<Claimed>({
   function takeWaiting(lane: Lane<Claimed>, count: number): Offered[] {
     const taken = [...lane.waiting.values().take(count)];
     for (const { id } of taken) lane.waiting.delete(id);
-    if (lane.waiting.size === 0) lane.places.recheck();
     if (lane.wasFull && lane.waiting.size < laneCapacity / 2) {
       lane.wasFull = false;
       onRoom();
@@ -147,15 +150,20 @@ export function createChannelQueue<Claimed>({
   async function claimNext(priority: Priority, lane: Lane<Claimed>, count: number): Promise<void> {
     lane.isClaiming = true;
     const offered = takeWaiting(lane, count);
+    lane.inClaim = offered.length;
     const startedMs = performance.now();
     try {
-      lane.ready.push(...(await claim(offered)));
+      const claimed = await claim(offered);
+      lane.inClaim = 0;
+      lane.ready.push(...claimed);
       const tookMs = performance.now() - startedMs;
       pace.took(priority, tookMs);
       pump();
+      lane.places.recheck();
       await pace.rest(priority, tookMs);
     } catch (error) {
       onError(error);
+      lane.inClaim = 0;
       for (const one of offered) lane.waiting.set(one.id, one);
       await Bun.sleep(claimRetryMs);
     }
@@ -201,18 +209,17 @@ export function createChannelQueue<Claimed>({
   }
 
   /**
-   * As much as was sent while the last claim was under way, and is soon again: so that a lease does not run out while its
-   * delivery waits, nor a place is free while there is something to send.
+   * As much as was sent lately, and is soon again: so that a lease does not run out while its delivery waits, nor a place is
+   * free while there is something to send.
    */
   function claimAhead(): void {
-    const most = Math.min(Math.max(concurrency, endedSinceClaim), concurrency * claimPerSend);
+    const most = Math.min(Math.max(concurrency, ended.lately()), concurrency * claimPerSend);
     let ready = 0;
     for (const [priority, lane] of lanes) {
       const count = pace.pieceMax(priority, most);
       ready += lane.ready.length;
       if (ready >= count / 2) return;
       if (lane.waiting.size === 0 || lane.isClaiming) continue;
-      endedSinceClaim = 0;
       void claimNext(priority, lane, count);
     }
   }
@@ -233,7 +240,6 @@ export function createChannelQueue<Claimed>({
       if (!isSending) return;
       isSending = false;
       sending -= 1;
-      endedSinceClaim += 1;
       ended.add();
     };
     const freePlace = () => {

@@ -66,3 +66,60 @@ test("what is offered to a queue that stopped, or waits in one that stops, is gi
   expect(released.sort()).toEqual([...idsOf(36, 64), ...idsOf(10, 100)].sort());
   expect(run).toEqual([]);
 });
+
+/** A queue of which nothing that is sent ends before `end` is called, nor a claim before `open` is; its clock is set by hand. */
+function steppedQueue() {
+  const state = { nowMs: 0, ends: [] as (() => void)[] };
+  const open = Promise.withResolvers<void>();
+  const claims: number[] = [];
+  const queue = createChannelQueue<string>({
+    concurrency: 4,
+    pace: createLanePace(),
+    claim: async (offered) => {
+      claims.push(offered.length);
+      await open.promise;
+      return offered.map(({ id }) => id);
+    },
+    unclaim: async () => {},
+    isStale: () => false,
+    release: async () => {},
+    run: () => new Promise((resolve) => state.ends.push(resolve)),
+    onRoom: () => {},
+    onError: (error) => {
+      throw error;
+    },
+    nowMs: () => state.nowMs,
+  });
+  /** Ends all that was begun. */
+  const end = async () => {
+    for (const resolve of state.ends.splice(0)) resolve();
+    await new Promise(setImmediate);
+  };
+  return { queue, state, claims, open: open.resolve, end };
+}
+
+test("what is planned goes behind older ones that are being claimed, and has places once they are claimed", async () => {
+  const { queue, open, end } = steppedQueue();
+  queue.offer("normal", ["older"], leaseUntilMs);
+  expect(await queue.places("normal").take(1, 1)).toBe(0);
+  const taken = queue.places("normal").take(1, 60_000);
+  open();
+  expect(await taken).toBe(1);
+  await end();
+  await queue.stop();
+});
+
+test("no more is claimed ahead than was sent lately: a receiver that hangs now had its answers long ago", async () => {
+  const { queue, state, claims, open, end } = steppedQueue();
+  for (let nth = 0; nth < 10; nth += 1) {
+    queue.take("normal", idsOf(4, nth * 4));
+    await end();
+  }
+  state.nowMs = 1000;
+  queue.offer("normal", idsOf(100, 40), leaseUntilMs);
+  open();
+  await new Promise(setImmediate);
+  expect(claims).toEqual([4, 4]);
+  while (queue.counts().waiting + queue.counts().sending > 0) await end();
+  await queue.stop();
+});
