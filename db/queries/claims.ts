@@ -82,23 +82,32 @@ export const messagesToSend = statement<Omit<Batch, "now">, MessageRow>(
     where ${within("n.id", "ids")}`,
 );
 
+/** What goes back names its leases: what has another by now is another process's. */
+interface Leased extends Batch {
+  /** Until when they are, each once. */
+  leases: string[];
+}
+
 /** What was claimed and never begun goes back, as if it had not been touched. */
-export const unclaimDeliveries = statement<Batch>(
+export const unclaimDeliveries = statement<Leased>(
   "unclaimDeliveries",
   sql`
     with freed as (
       update due set at = ${p("now")}::timestamptz, leased = false
       where due.notification_id = any(${p("ids")}::uuid[]) and ${dueChannel} = ${p("channel")}
+        and due.leased and due.at = any(${p("leases")}::timestamptz[])
+      returning notification_id
     )
     update deliveries set status = 'queued'
-    where ${within("notification_id", "ids")} and channel = ${p("channel")} and status = 'sending'`,
+    where ${within("notification_id", "ids")} and channel = ${p("channel")} and status = 'sending'
+      and (notification_id in (select notification_id from freed)) is true`,
 );
 
 /**
  * Gives back what was taken to be sent and not even begun, so that another process need not wait for the lease to run
  * out. What somebody is sending by now is left to them.
  */
-export const releaseWaiting = statement<Batch>(
+export const releaseWaiting = statement<Leased>(
   "releaseWaiting",
   sql`
     with waiting as (
@@ -107,5 +116,5 @@ export const releaseWaiting = statement<Batch>(
     )
     update due set at = ${p("now")}::timestamptz, leased = false
     where due.notification_id = any(array(select notification_id from waiting)) and ${dueChannel} = ${p("channel")}
-      and due.leased`,
+      and due.leased and due.at = any(${p("leases")}::timestamptz[])`,
 );

@@ -36,7 +36,7 @@ interface QueueOptions<Claimed> {
   /** Whether too little of its lease is left to begin with it. */
   isStale(claimed: Claimed): boolean;
   /** Gives back what was offered and never claimed. */
-  release(ids: string[]): Promise<void>;
+  release(offered: Offered[]): Promise<void>;
   /** Calls `onOutcome` once the outcome is known, and settles once it is recorded. */
   run(claimed: Claimed, onOutcome: () => void): Promise<void>;
   /** A lane that was full has room again. */
@@ -70,11 +70,11 @@ const readyPerSendMax = 8;
 /** How long the database is left alone after a claim that failed, in milliseconds. */
 const claimRetryMs = 1000;
 
-/** Ids that are given back at once. */
+/** What is given back at once. */
 const releaseMax = 500;
 
-function* pagesOf(ids: string[]): Generator<string[]> {
-  for (let from = 0; from < ids.length; from += releaseMax) yield ids.slice(from, from + releaseMax);
+function* pagesOf(offered: Offered[]): Generator<Offered[]> {
+  for (let from = 0; from < offered.length; from += releaseMax) yield offered.slice(from, from + releaseMax);
 }
 
 interface Lane<Claimed> {
@@ -228,8 +228,8 @@ export function createChannelQueue<Claimed>({
     begun === 0 && handingBack === 0 && !lanes.values().some(({ isClaiming }) => isClaiming);
 
   /** Due for whoever has room; where the database does not take that, their leases run out by themselves. */
-  async function giveBack(ids: string[]): Promise<void> {
-    for (const page of pagesOf(ids)) await release(page).catch(onError);
+  async function giveBack(offered: Offered[]): Promise<void> {
+    for (const page of pagesOf(offered)) await release(page).catch(onError);
   }
 
   function begin(claimed: Claimed): void {
@@ -258,10 +258,11 @@ export function createChannelQueue<Claimed>({
     offer(priority, ids, leaseUntilMs) {
       const lane = laneOf(priority);
       const room = stopped ? 0 : laneCapacity - lane.waiting.size;
-      for (const id of ids.slice(0, room)) lane.waiting.set(id, { id, leaseUntilMs });
+      const offered = ids.map((id) => ({ id, leaseUntilMs }));
+      for (const one of offered.slice(0, room)) lane.waiting.set(one.id, one);
       if (lane.waiting.size >= laneCapacity) lane.wasFull = true;
       // They are leased to this process, which has no place for them.
-      void giveBack(ids.slice(room));
+      void giveBack(offered.slice(room));
       pump();
     },
     room: (priority) => (stopped ? 0 : laneCapacity - laneOf(priority).waiting.size),
@@ -278,7 +279,7 @@ export function createChannelQueue<Claimed>({
     }),
     async stop() {
       stopped = true;
-      await giveBack([...lanes.values().flatMap(({ waiting }) => waiting.keys())]);
+      await giveBack([...lanes.values().flatMap(({ waiting }) => waiting.values())]);
       if (!isIdle()) {
         await new Promise<void>((resolve) => {
           onIdle = resolve;

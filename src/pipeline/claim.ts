@@ -128,24 +128,26 @@ function batchOf(ids: string[]): { ids: string[]; first: string; last: string } 
   return { ids: sorted, first: sorted[0] ?? "", last: sorted.at(-1) ?? "" };
 }
 
-/** What was claimed and never begun goes back, as if it had not been touched; unless its lease has run out, and it is another's. */
+/** Until when they are leased to us, each time once: a lease that ran out may be another's, and is not given back. */
+const leasesOf = (leased: Pick<Offered, "leaseUntilMs">[]): string[] =>
+  [...new Set(leased.map(({ leaseUntilMs }) => leaseUntilMs))].map(iso);
+
+/** What was claimed and never begun goes back, as if it had not been touched. */
 export async function unclaimMessages(
   { db, clock }: Pick<Needs, "db" | "clock">,
   channel: ExternalChannel,
   claimed: ClaimedMessage[],
 ): Promise<void> {
-  const nowMs = clock.now();
-  const ours = claimed.filter(({ leaseUntilMs }) => nowMs < leaseUntilMs);
-  if (ours.length === 0) return;
-  const batch = batchOf(ours.map(({ notificationId }) => notificationId));
-  await unclaimDeliveries(db.orm, { ...batch, channel, now: iso(nowMs) });
+  const batch = batchOf(claimed.map(({ notificationId }) => notificationId));
+  await unclaimDeliveries(db.orm, { ...batch, channel, leases: leasesOf(claimed), now: iso(clock.now()) });
 }
 
 /** Gives back what was offered and never claimed. */
 export async function releaseOffered(
   { db, clock }: Pick<Needs, "db" | "clock">,
   channel: ExternalChannel,
-  ids: string[],
+  offered: Offered[],
 ): Promise<void> {
-  await releaseWaiting(db.orm, { ...batchOf(ids), channel, now: iso(clock.now()) });
+  const batch = batchOf(offered.map(({ id }) => id));
+  await releaseWaiting(db.orm, { ...batch, channel, leases: leasesOf(offered), now: iso(clock.now()) });
 }

@@ -79,7 +79,7 @@ export function createDeliver(needs: Needs): Deliver {
         claim: (offered) => claimMessages(needs, channel, offered),
         isStale: ({ leaseUntilMs }) => leaseUntilMs - needs.clock.now() < needs.leaseMs * leaseLeftMin,
         unclaim: (claimed) => unclaimMessages(needs, channel, claimed),
-        release: (ids) => releaseOffered(needs, channel, ids),
+        release: (offered) => releaseOffered(needs, channel, offered),
         run: (claimed, onOutcome) => sendOne(needs, claimed, cutOff.signal, onOutcome),
         onRoom: needs.onRoom,
         onError: (error) => needs.telemetry.failed("deliver", error, { channel }),

@@ -22,8 +22,8 @@ function heldQueue() {
     },
     unclaim: async () => {},
     isStale: () => false,
-    release: async (ids) => {
-      released.push(...ids);
+    release: async (offered) => {
+      released.push(...offered.map(({ id }) => id));
     },
     run: async (id) => {
       run.push(id);
