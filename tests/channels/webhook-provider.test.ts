@@ -49,6 +49,17 @@ describe("a receiver's answer", () => {
     expect(await callOnce(sink.url, { now })).toEqual({ kind: "retry", answer: "HTTP 429:", retryAfterMs });
   });
 
+  test("can ask for a wait twice, as through a proxy that adds its own, and the first counts", async () => {
+    await using sink = await startTcpSink({
+      onData: (socket) =>
+        socket.write("HTTP/1.1 503 Busy\r\nRetry-After: 120\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"),
+    });
+
+    const outcome = await callOnce(`http://127.0.0.1:${sink.port}/`);
+
+    expect(outcome).toEqual({ kind: "retry", answer: "HTTP 503:", retryAfterMs: 120_000 });
+  });
+
   test("is kept short, on one line, and without our secret", async () => {
     await using sink = startHttpSink();
     const key = secret.slice("whsec_".length);

@@ -124,7 +124,9 @@ function outcomeOfAnswer(
     secret.replace(/^whsec_/, ""),
   );
   if (status === 410) return { kind: "failed", reason: "gone", answer };
-  const retryAfterMs = retryAfterOf(headers["retry-after"], now);
+  // One that came twice is a list, whatever its type says: the first counts.
+  const [retryAfter] = [headers["retry-after"]].flat();
+  const retryAfterMs = retryAfterOf(retryAfter, now);
   return retryAfterMs === undefined ? { kind: "retry", answer } : { kind: "retry", answer, retryAfterMs };
 }
 
