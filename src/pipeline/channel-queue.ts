@@ -1,15 +1,9 @@
 import { type Priority, priorities } from "../channels/channel.ts";
 import type { ChannelCounts } from "../telemetry-queues.ts";
+import { createLane, type Lane, type Offered } from "./channel-lane.ts";
 import type { LanePace } from "./lane-pace.ts";
-import { createPlaces, type Places } from "./places.ts";
+import type { Places } from "./places.ts";
 import { createRecentCount } from "./recent-count.ts";
-
-/** A delivery that is leased to this process. */
-export interface Offered {
-  id: string;
-  /** From then on another process may take it. */
-  leaseUntilMs: number;
-}
 
 export interface ChannelQueue<Claimed> {
   /** Takes ids, whose deliveries are leased to this process; those that do not fit are given back. */
@@ -75,33 +69,6 @@ const releaseMax = 500;
 
 function* pagesOf(offered: Offered[]): Generator<Offered[]> {
   for (let from = 0; from < offered.length; from += releaseMax) yield offered.slice(from, from + releaseMax);
-}
-
-interface Lane<Claimed> {
-  waiting: Map<string, Offered>;
-  wasFull: boolean;
-  /** How many a claim asks for that is under way: they wait no more, and are not ready yet. */
-  inClaim: number;
-  /** Ours, and not begun. */
-  ready: Claimed[];
-  places: Places;
-  isClaiming: boolean;
-}
-
-function createLane<Claimed>(readyMost: () => number): Lane<Claimed> {
-  const lane = {
-    waiting: new Map<string, Offered>(),
-    wasFull: false,
-    inClaim: 0,
-    ready: [] as Claimed[],
-    isClaiming: false,
-  };
-  const places = createPlaces({
-    most: readyMost,
-    held: () => lane.ready.length,
-    before: () => lane.waiting.size + lane.inClaim,
-  });
-  return Object.assign(lane, { places });
 }
 
 /**

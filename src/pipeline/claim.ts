@@ -10,7 +10,7 @@ import {
 import type { ExternalChannel, Json, Priority, Profile } from "../channels/channel.ts";
 import type { Cache, Clock, Database } from "../ports.ts";
 import { type TraceContext, traceOfColumns } from "../trace-context.ts";
-import type { Offered } from "./channel-queue.ts";
+import type { Offered } from "./channel-lane.ts";
 import { loadProfiles } from "./profiles.ts";
 import { iso } from "./time.ts";
 
@@ -49,7 +49,7 @@ export interface ClaimedMessage {
 }
 
 /** A lease of which less than this share is left begins anew with the claim: what a send may take must be left of it. */
-const leaseLeftMin = 0.75;
+const leaseLeftToClaim = 0.75;
 
 /** Makes deliveries ours; gives those that still were to be had. */
 export async function claimMessages(
@@ -61,7 +61,7 @@ export async function claimMessages(
   const renewedUntilMs = nowMs + needs.leaseMs;
   const leases = new Map(offered.map(({ id, leaseUntilMs }) => [id, leaseUntilMs]));
   const renewedIds = offered
-    .filter(({ leaseUntilMs }) => leaseUntilMs - nowMs < needs.leaseMs * leaseLeftMin)
+    .filter(({ leaseUntilMs }) => leaseUntilMs - nowMs < needs.leaseMs * leaseLeftToClaim)
     .map(({ id }) => id);
   for (const id of renewedIds) leases.set(id, renewedUntilMs);
   const batch = batchOf([...leases.keys()]);

@@ -65,7 +65,7 @@ interface Needs {
  * A lease of which less than this share is left, of what was not begun yet: a send may take a third of one, and its record waits
  * for those before it.
  */
-const leaseLeftMin = 0.5;
+const leaseLeftToBegin = 0.5;
 
 export function createDeliver(needs: Needs): Deliver {
   const cutOff = new AbortController();
@@ -77,7 +77,7 @@ export function createDeliver(needs: Needs): Deliver {
         concurrency,
         pace: needs.pace,
         claim: (offered) => claimMessages(needs, channel, offered),
-        isStale: ({ leaseUntilMs }) => leaseUntilMs - needs.clock.now() < needs.leaseMs * leaseLeftMin,
+        isStale: ({ leaseUntilMs }) => leaseUntilMs - needs.clock.now() < needs.leaseMs * leaseLeftToBegin,
         unclaim: (claimed) => unclaimMessages(needs, channel, claimed),
         release: (offered) => releaseOffered(needs, channel, offered),
         run: (claimed, onOutcome) => sendOne(needs, claimed, cutOff.signal, onOutcome),

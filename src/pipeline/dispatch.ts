@@ -13,7 +13,7 @@ type Needs = Parameters<typeof storePiece>[0] & {
   cachePreferencesTtlSeconds: number;
 };
 
-/** How long the deliveries of a batch may wait for places before they are queued, in milliseconds. */
+/** How long the deliveries of a piece may wait for places before they are queued, in milliseconds. */
 const placesWaitMs = 100;
 
 /**

@@ -4,7 +4,7 @@ import type { OutcomeKind } from "../channels/channel.ts";
 import type { Clock, Database } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { createBatcher } from "./batch.ts";
-import { storeOrRefuse } from "./refusal.ts";
+import { type Refused, storeOrRefuse } from "./refusal.ts";
 import { iso } from "./time.ts";
 
 /** What became of a delivery that was being sent. */
@@ -23,8 +23,8 @@ export interface Recorded {
 
 export interface RecordStage {
   /**
-   * Resolves once it is committed. Tries until it is: an outcome that is forgotten is a message sent twice. Only one that the
-   * database will never take is given up.
+   * Resolves once it is committed. Tries until it is: an outcome that is forgotten is a message sent twice. One that the
+   * database will never take is written without the answer.
    */
   add(recorded: Recorded): Promise<void>;
   drained(): Promise<void>;
@@ -53,10 +53,7 @@ export function createRecord(needs: Needs): RecordStage {
       for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, backoffMaxMs)) {
         try {
           const refused = await storeOrRefuse(batch, (part) => write(needs, part));
-          // Its lease runs out, and it is sent once more. Waiting here, it would keep all others from being recorded.
-          for (const { item, why } of refused) {
-            needs.telemetry.failed("record", new Error(why), { notification_id: item.notificationId });
-          }
+          if (refused.length > 0) await writeUnanswered(needs, refused);
           return batch.map(() => undefined);
         } catch (error) {
           needs.telemetry.failed("record", error, { rows: batch.length });
@@ -74,6 +71,17 @@ export function createRecord(needs: Needs): RecordStage {
       ending.resolve();
     },
   };
+}
+
+/** What the database refuses of an outcome can only be what others wrote in it: the answer. */
+async function writeUnanswered(needs: Needs, refused: Refused<Recorded>[]): Promise<void> {
+  for (const { item, why } of refused) {
+    needs.telemetry.failed("record", new Error(why), { notification_id: item.notificationId });
+  }
+  const unanswered = refused.map(
+    ({ item }): Recorded => ({ ...item, attempt: item.attempt && { ...item.attempt, answer: "" } }),
+  );
+  await storeOrRefuse(unanswered, (part) => write(needs, part));
 }
 
 async function write(needs: Needs, batch: Recorded[]): Promise<void> {
