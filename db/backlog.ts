@@ -12,7 +12,7 @@ export interface Backlog {
   projects: number;
   /** Failed deliveries that can be replayed, by channel; counted so far as they are read. */
   deadLetters: { channel: string; rows: number }[];
-  /** Whether rows lie where there was no partition for their day. */
+  /** Whether rows lie where there was no partition for their time. */
   strays: boolean;
 }
 

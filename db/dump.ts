@@ -3,7 +3,8 @@ import type { PgTable } from "drizzle-orm/pg-core";
 import { cursorRows } from "./cursor.ts";
 import { failureOf } from "./failure.ts";
 import { idTimeMs } from "./id.ts";
-import { dayMs, ensurePartitions } from "./partitions.ts";
+import { ensurePartitions } from "./partitions.ts";
+import { dayMs } from "./periods.ts";
 import {
   attempts,
   deadLetters,
@@ -87,9 +88,14 @@ export class BadRowsError extends Error {
 /**
  * Loads a dump of the same schema into an empty database: all of it, or nothing where `work` throws.
  *
+ * @param periodDays what a partition spans for which the database has none yet
  * @throws NotEmptyError
  */
-export async function loadDump(db: Drizzle, work: (loading: Loading) => Promise<void>): Promise<void> {
+export async function loadDump(
+  db: Drizzle,
+  periodDays: number,
+  work: (loading: Loading) => Promise<void>,
+): Promise<void> {
   await db.transaction(async (tx) => {
     // Who starts on this database meanwhile waits for the end before it makes a key of its own.
     await tx.execute(sql`lock table ${projects}, ${keys} in share row exclusive mode`);
@@ -98,9 +104,9 @@ export async function loadDump(db: Drizzle, work: (loading: Loading) => Promise<
     if (occupied.length > 0) {
       throw new NotEmptyError(`there are rows in ${occupied.map(([name]) => name).join(", ")}`);
     }
-    const days = new Set<number>();
+    const prepare = partitionMaker(tx, periodDays);
     await work({
-      load: (name, rows) => loadRows(tx, days, name, rows),
+      load: (name, rows) => loadRows(tx, prepare, name, rows),
       counts: () => countRows(tx),
     });
   });
@@ -108,12 +114,12 @@ export async function loadDump(db: Drizzle, work: (loading: Loading) => Promise<
   await db.execute(sql.raw(`${unbounded}analyze`));
 }
 
-async function loadRows(tx: Drizzle, days: Set<number>, name: string, rows: string[]): Promise<void> {
+async function loadRows(tx: Drizzle, prepare: PartitionMaker, name: string, rows: string[]): Promise<void> {
   const found = tables.find(({ table }) => getTableName(table) === name);
   if (found === undefined) throw new BadRowsError(`there is no table ${name}`);
   const { table, partitionedBy } = found;
   try {
-    if (partitionedBy !== undefined) await prepareDays(tx, days, partitionedBy, rows);
+    if (partitionedBy !== undefined) await prepare(partitionedBy, rows);
     await tx.execute(sql`
       insert into ${table}
       select * from jsonb_populate_recordset(null::${table}, ${`[${rows.join(",")}]`}::text::jsonb)`);
@@ -125,15 +131,20 @@ async function loadRows(tx: Drizzle, days: Set<number>, name: string, rows: stri
   }
 }
 
-/** Makes the partitions of these rows' days, but for those that are in `days` already. */
-async function prepareDays(tx: Drizzle, days: Set<number>, idColumn: string, rows: string[]): Promise<void> {
-  for (const row of rows) {
-    const id = (JSON.parse(row) as Record<string, string>)[idColumn] ?? "";
-    const day = Math.floor(idTimeMs(id) / dayMs);
-    if (days.has(day)) continue;
-    days.add(day);
-    await ensurePartitions(tx, day * dayMs);
-  }
+type PartitionMaker = (idColumn: string, rows: string[]) => Promise<void>;
+
+/** Makes the partitions that rows need, and asks once for each of their days. */
+function partitionMaker(tx: Drizzle, periodDays: number): PartitionMaker {
+  const days = new Set<number>();
+  return async (idColumn, rows) => {
+    for (const row of rows) {
+      const id = (JSON.parse(row) as Record<string, string>)[idColumn] ?? "";
+      const day = Math.floor(idTimeMs(id) / dayMs);
+      if (days.has(day)) continue;
+      days.add(day);
+      await ensurePartitions(tx, day * dayMs, periodDays);
+    }
+  };
 }
 
 async function countRows(db: Drizzle): Promise<RowCounts> {

@@ -15,7 +15,7 @@ export interface DatabaseFigures {
   blocksRead: number;
 }
 
-/** Takes 3 ms a thousand files of the database, whose sizes are added up: a day of partitions has some 15. */
+/** Takes 3 ms a thousand files of the database, whose sizes are added up: the partitions of a day or a week are some 15. */
 export async function databaseFigures(db: Drizzle): Promise<DatabaseFigures> {
   const [row] = rowsOf<Record<keyof DatabaseFigures, string>>(
     await db.execute(sql`

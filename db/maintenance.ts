@@ -31,13 +31,13 @@ export async function analyzeChanged(db: Drizzle): Promise<void> {
   await analyze(db, muchChanged);
 }
 
-/** Days that have changed since they were last looked at, and the tables that they are of. */
+/** Partitions that have changed since they were last looked at, and the tables that they are of. */
 const changedDays = sql`c.relkind = 'p' or (c.relispartition and (s.last_analyze is null or s.n_mod_since_analyze > 0))`;
 
 /** 50 rows and a tenth of all, as autovacuum has it by default. */
 const muchChanged = sql`c.relkind = 'r' and s.n_mod_since_analyze > 50 + greatest(c.reltuples, 0) / 10`;
 
-/** Each by itself alone: the days of a table are tables of their own. */
+/** Each by itself alone: the partitions of a table are tables of their own. */
 async function analyze(db: Drizzle, which: SQL): Promise<void> {
   await db.execute(flushFigures);
   const rows = rowsOf<{ name: string }>(

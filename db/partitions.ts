@@ -1,6 +1,15 @@
 import { type SQL, sql } from "drizzle-orm";
 import { idFloor } from "./id.ts";
 import { unlessTaken, waitBriefly } from "./lock-wait.ts";
+import {
+  coveredUntil,
+  dayMs,
+  type Partition,
+  type Period,
+  periodAround,
+  readPartitions,
+  sharedPeriods,
+} from "./periods.ts";
 import { type Drizzle, rowsOf } from "./statement.ts";
 
 /** The tables that grow, with how full their pages are made: what is left is for the updates of their rows. */
@@ -10,60 +19,68 @@ const partitioned = [
   { table: "attempts", key: "notification_id", fillfactor: 100 },
 ] as const;
 
-export const dayMs = 86_400_000;
-
 /**
  * That an id is one of a batch, whose placeholder is `ids`, with `first` and `last` as its bounds. The bounds alone tell which
- * days need not be looked at; the list alone is what the index is asked for. With the bounds only, a batch of
+ * partitions need not be looked at; the list alone is what the index is asked for. With the bounds only, a batch of
  * an old notification and a new one read all that lies between: seconds instead of a millisecond.
  */
 export const within = (column: string, ids: string): SQL =>
   sql`${sql.raw(column)} = any(${sql.placeholder(ids)}::uuid[])
     and ${sql.raw(column)} between ${sql.placeholder("first")} and ${sql.placeholder("last")}`;
 
-/** How many days ahead partitions stand ready, today not counted. */
+/** How many days ahead partitions stand ready at least, today not counted. */
 const daysAhead = 2;
 
-/** A day as the names of its partitions end: yyyymmdd. */
+/** A day as the names of partitions have it: yyyymmdd. */
 export const suffixOf = (dayStartMs: number) =>
   new Date(dayStartMs).toISOString().slice(0, 10).replaceAll("-", "");
 
 /**
- * Makes the partitions of today and of the next days; existing ones stay. Gives how many it made: those of a table that
- * somebody reads for long are left to the next call, days before they are needed.
+ * Makes the partitions of today and of the next days; existing ones stay, and new ones begin and end where those do. Gives how
+ * many it made: those of a table that somebody reads for long are left to the next call, days before they are needed.
+ *
+ * @param periodDays what a partition spans where it has the room
  */
-export async function ensurePartitions(db: Drizzle, nowMs: number): Promise<number> {
-  const existing = new Set((await partitionNames(db)).map(({ name }) => name));
-  const today = Math.floor(nowMs / dayMs) * dayMs;
+export async function ensurePartitions(db: Drizzle, nowMs: number, periodDays = 1): Promise<number> {
+  const todayMs = Math.floor(nowMs / dayMs) * dayMs;
+  const untilMs = todayMs + (daysAhead + 1) * dayMs;
   let made = 0;
-  for (const partition of partitioned) {
-    for (let start = today; start <= today + daysAhead * dayMs; start += dayMs) {
-      if (existing.has(`${partition.table}_${suffixOf(start)}`)) continue;
-      const isMade = await unlessTaken(db.transaction((tx) => makePartition(tx, partition, start)));
+  let existing = await readPartitions(db);
+  for (const place of partitioned) {
+    const missingFrom = () => coveredUntil(ofTable(existing, place.table), todayMs);
+    for (let atMs = missingFrom(); atMs < untilMs; atMs = missingFrom()) {
+      const isMade = await unlessTaken(db.transaction((tx) => makePartition(tx, place, atMs, periodDays)));
       if (isMade === null) break;
       if (isMade) made += 1;
+      existing = await readPartitions(db);
     }
   }
   return made;
 }
 
+const ofTable = (partitions: Partition[], table: string) =>
+  partitions.filter((partition) => partition.table === table);
+
 /**
- * Whether it was not there yet. The day is made beside its table and attached when it is ready: reading and writing go on
- * meanwhile, but for what the default partition is asked for.
+ * Whether there was none at that moment yet. The partition is made beside its table and attached when it is ready: reading and
+ * writing go on meanwhile, but for what the default partition is asked for.
  *
- * Rows of that day can lie in there already, where a machine slept over the days that stood ready, or its clock
- * was set back. PostgreSQL refuses the day until they have left: so they go along, and none comes while it is locked.
+ * Rows of that time can lie in there already, where a machine slept over the days that stood ready, or its clock
+ * was set back. PostgreSQL refuses the partition until they have left: so they go along, and none comes while it is locked.
  */
 async function makePartition(
   tx: Drizzle,
   { table, key, fillfactor }: (typeof partitioned)[number],
-  startMs: number,
+  atMs: number,
+  periodDays: number,
 ): Promise<boolean> {
-  const name = `${table}_${suffixOf(startMs)}`;
-  const [first, end] = [idFloor(startMs), idFloor(startMs + dayMs)];
   // One process at a time. Who waits here has no other lock, and holds nobody up.
   await tx.execute(sql`select pg_advisory_xact_lock(hashtext('carillon.partitions'))`);
-  if ((await partitionNames(tx)).some((made) => made.name === name)) return false;
+  const existing = ofTable(await readPartitions(tx), table);
+  if (coveredUntil(existing, atMs) > atMs) return false;
+  const period = periodAround(existing, atMs, periodDays);
+  const name = nameOf(table, period);
+  const [first, end] = boundsOf(period);
   await tx.execute(
     sql.raw(`create table ${name} (like ${table} including all) with (fillfactor = ${fillfactor})`),
   );
@@ -81,51 +98,57 @@ async function makePartition(
 }
 
 /**
- * Drops the days that are older than `retentionDays`, whole, unless something of that day is not old yet: a
- * notification scheduled for next year keeps its day until then, and for as long after. So does what was
- * never planned: no day is dropped that ends after `settledBefore`, the id below which nothing is pending.
- * Gives the names of what it dropped; what somebody reads for long is left to the next call.
+ * One of several days says so: versions that know of days alone take what ends in a date for that day, and drop it after that day.
+ */
+function nameOf(table: string, { fromMs, endMs }: Period): string {
+  const days = (endMs - fromMs) / dayMs;
+  return `${table}_${suffixOf(fromMs)}${days === 1 ? "" : `_${days}d`}`;
+}
+
+/** The ids between which those of a period lie, its end not included. */
+const boundsOf = ({ fromMs, endMs }: Period) => [idFloor(fromMs), idFloor(endMs)] as const;
+
+/**
+ * Drops the periods of which all is older than `retentionDays`, whole, unless something in them is not old yet: a
+ * notification scheduled for next year keeps its period until then, and for as long after. So does what was
+ * never planned: no period is dropped that ends after `settledBefore`, the id below which nothing is pending.
+ * Gives the names of the partitions that it dropped; what somebody reads for long is left to the next call.
  */
 export async function dropOldPartitions(
   db: Drizzle,
   { nowMs, retentionDays, settledBefore }: { nowMs: number; retentionDays: number; settledBefore: string },
 ): Promise<string[]> {
   const oldestMs = nowMs - retentionDays * dayMs;
-  const oldest = suffixOf(oldestMs);
+  const old = sharedPeriods(await readPartitions(db)).filter(({ endMs }) => endMs <= oldestMs);
   const dropped: string[] = [];
-  for (const { name, day } of await partitionNames(db)) {
-    if (day >= oldest) continue;
-    const startMs = Date.UTC(Number(day.slice(0, 4)), Number(day.slice(4, 6)) - 1, Number(day.slice(6, 8)));
-    const [first, end] = [idFloor(startMs), idFloor(startMs + dayMs)];
-    if (end > settledBefore) continue;
-    const [kept] = rowsOf<{ kept: boolean }>(
-      await db.execute(sql`
-        select exists (select from due where notification_id >= ${first}::uuid and notification_id < ${end}::uuid)
-          or exists (select from notifications
-            where id >= ${first}::uuid and id < ${end}::uuid and send_at >= ${new Date(oldestMs).toISOString()}::timestamptz
-          ) as kept`),
-    );
-    if (kept?.kept) continue;
-    const drop = db.transaction(async (tx) => {
-      await waitBriefly(tx);
-      await tx.execute(
-        sql`delete from dead_letters where notification_id >= ${first}::uuid and notification_id < ${end}::uuid`,
-      );
-      await tx.execute(sql.raw(`drop table if exists ${name}`));
-      return name;
-    });
-    if ((await unlessTaken(drop)) === null) break;
-    dropped.push(name);
+  for (const period of old) {
+    const [first, end] = boundsOf(period);
+    if (end > settledBefore || (await holdsYoung(db, period, oldestMs))) continue;
+    for (const name of period.names) {
+      const drop = db.transaction(async (tx) => {
+        await waitBriefly(tx);
+        await tx.execute(
+          sql`delete from dead_letters where notification_id >= ${first}::uuid and notification_id < ${end}::uuid`,
+        );
+        await tx.execute(sql.raw(`drop table if exists ${name}`));
+        return name;
+      });
+      if ((await unlessTaken(drop)) === null) return dropped;
+      dropped.push(name);
+    }
   }
   return dropped;
 }
 
-/** The partitions of days, of all the tables that grow; `day` is yyyymmdd. */
-export async function partitionNames(db: Drizzle): Promise<{ name: string; day: string }[]> {
-  return rowsOf(
+/** Whether something of a period is due, or was only due after `oldestMs`. */
+async function holdsYoung(db: Drizzle, period: Period, oldestMs: number): Promise<boolean> {
+  const [first, end] = boundsOf(period);
+  const [row] = rowsOf<{ kept: boolean }>(
     await db.execute(sql`
-      select c.relname as name, right(c.relname, 8) as day
-      from pg_inherits i join pg_class c on c.oid = i.inhrelid join pg_class t on t.oid = i.inhparent
-      where t.relname in ('notifications', 'deliveries', 'attempts') and c.relname ~ '_[0-9]{8}$'`),
+      select exists (select from due where notification_id >= ${first}::uuid and notification_id < ${end}::uuid)
+        or exists (select from notifications
+          where id >= ${first}::uuid and id < ${end}::uuid and send_at >= ${new Date(oldestMs).toISOString()}::timestamptz
+        ) as kept`),
   );
+  return row?.kept !== false;
 }

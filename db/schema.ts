@@ -59,7 +59,7 @@ export const users = pgTable(
   (t) => [primaryKey({ columns: [t.projectId, t.id] })],
 );
 
-/** Partitioned by id, a day each. */
+/** Partitioned by id, a day each or a week. */
 export const notifications = pgTable(
   "notifications",
   {
@@ -94,7 +94,7 @@ export const notifications = pgTable(
   ],
 );
 
-/** Partitioned by the notification's id, a day each. Only `status` and what follows from it ever change. */
+/** Partitioned by the notification's id, a day each or a week. Only `status` and what follows from it ever change. */
 export const deliveries = pgTable(
   "deliveries",
   {
@@ -129,7 +129,7 @@ export const deliveries = pgTable(
   ],
 );
 
-/** Append-only. Partitioned by the notification's id, a day each. */
+/** Append-only. Partitioned by the notification's id, a day each or a week. */
 export const attempts = pgTable(
   "attempts",
   {

@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { dayMs, partitionNames, suffixOf } from "./partitions.ts";
+import { coveredUntil, dayMs, readPartitions } from "./periods.ts";
 import { type Drizzle, rowsOf } from "./statement.ts";
 
 /** What in a server holds work up, as its catalog tells: no lock of a table is waited for. Of sessions, never their statements: those of others may carry people's words. */
@@ -12,7 +12,7 @@ export interface DatabaseTrouble {
   due: { live: number; dead: number };
   /** Client connections that anyone has open, of so many that there may be. */
   connections: { open: number; max: number };
-  /** Days from today on that every table that grows has a partition for, without a gap. */
+  /** Days from today on that every table that grows has partitions for, without a gap. */
   daysReady: number;
 }
 
@@ -77,9 +77,13 @@ async function blocked(db: Drizzle): Promise<DatabaseTrouble["blocked"]> {
 }
 
 async function daysReady(db: Drizzle, nowMs: number): Promise<number> {
-  const tablesOf = Map.groupBy(await partitionNames(db), ({ day }) => day);
-  const tables = 3;
-  let days = 0;
-  while (tablesOf.get(suffixOf(nowMs + days * dayMs))?.length === tables) days += 1;
-  return days;
+  const partitions = await readPartitions(db);
+  const todayMs = Math.floor(nowMs / dayMs) * dayMs;
+  const untilMs = ["notifications", "deliveries", "attempts"].map((name) =>
+    coveredUntil(
+      partitions.filter(({ table }) => table === name),
+      todayMs,
+    ),
+  );
+  return Math.floor((Math.min(...untilMs) - todayMs) / dayMs);
 }

@@ -2,6 +2,7 @@ import { createInterface } from "node:readline";
 import type { Command } from "commander";
 import { BadRowsError, type Loading, loadDump, NotEmptyError, type RowCounts } from "../db/dump.ts";
 import { newestVersion } from "../db/migrate.ts";
+import { periodDaysFor } from "../db/periods.ts";
 import { countsInWords, dumpEnd, dumpHead, rowOfLine } from "./cli-dump.ts";
 import { loadConfig } from "./config.ts";
 import { StartError } from "./errors.ts";
@@ -31,8 +32,9 @@ export function addImportCommand(program: Command): void {
 
 async function importAll(): Promise<void> {
   let counts: RowCounts = {};
-  await withDatabase(loadConfig(process.env), ({ db }) =>
-    loadDump(db.orm, async (loading) => {
+  const config = loadConfig(process.env);
+  await withDatabase(config, ({ db }) =>
+    loadDump(db.orm, periodDaysFor(config.retentionDays), async (loading) => {
       counts = await load(loading, createInterface({ input: process.stdin }));
     }),
   ).catch((error: unknown) => {

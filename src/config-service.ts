@@ -142,7 +142,8 @@ export const serviceSettings = {
     name: "RETENTION_DAYS",
     default: "90",
     unit: "days",
-    sentence: "How long notifications are kept; whole days are dropped, but none with something still due.",
+    sentence:
+      "How long notifications are kept at least: they are dropped by the day, above 14 by the week and so up to a week later, but none with something still due.",
     schema: integer(1, 3650),
   }),
   drainMs: setting({

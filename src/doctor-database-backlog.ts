@@ -46,4 +46,4 @@ function letters(deadLetters: Backlog["deadLetters"]): Result {
   return warn(`failed for good and kept: ${words.join(", ")}.`, null, "dead-letters");
 }
 
-const stray = warn("rows lie outside of their days.", null, "partitions");
+const stray = warn("rows lie outside of their partitions.", null, "partitions");

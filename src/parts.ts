@@ -3,6 +3,7 @@ import { databaseFigures } from "../db/figures.ts";
 import { newId } from "../db/id.ts";
 import { migrate, NewerSchemaError, newestVersion } from "../db/migrate.ts";
 import { ensurePartitions } from "../db/partitions.ts";
+import { periodDaysFor } from "../db/periods.ts";
 import { keepSandboxMessage } from "../db/queries/sandbox.ts";
 import { createMongoArchive } from "./adapters/archive-mongodb.ts";
 import { createMemoryCache } from "./adapters/cache-memory.ts";
@@ -152,7 +153,7 @@ async function openServer(
 ): Promise<OpenDatabase> {
   const db = await openPostgresDatabase({ ...config, databaseUrl }, databaseTelemetry(config, telemetry));
   try {
-    const migrated = migrates ? await bringUpToDate(db, clock) : [];
+    const migrated = migrates ? await bringUpToDate(db, { clock, config }) : [];
     return { db, migrated, release: () => {} };
   } catch (error) {
     await db.close();
@@ -169,7 +170,7 @@ async function openEmbedded({ config, clock, telemetry, migrates }: DataOptions)
   const folder = openDataFolder(config.dataDir);
   try {
     const db = await openPgliteDatabase(folder, databaseTelemetry(config, telemetry));
-    const migrated = migrates ? await prepareFolder(db, folder, clock) : [];
+    const migrated = migrates ? await prepareFolder(db, folder, { clock, config }) : [];
     return { db, migrated, release: folder.release };
   } catch (error) {
     folder.release();
@@ -178,9 +179,12 @@ async function openEmbedded({ config, clock, telemetry, migrates }: DataOptions)
 }
 
 /** Brings the schema up to date, and makes the partitions that the first request needs. */
-async function bringUpToDate({ orm }: Database, clock: Clock): Promise<number[]> {
+async function bringUpToDate(
+  { orm }: Database,
+  { clock, config }: Pick<DataOptions, "clock" | "config">,
+): Promise<number[]> {
   const migrated = await migrate(orm);
-  await ensurePartitions(orm, clock.now());
+  await ensurePartitions(orm, clock.now(), periodDaysFor(config.retentionDays));
   return migrated;
 }
 
@@ -226,9 +230,13 @@ export async function withDatabase<T>(
 /** What a start would find of its data, without starting. */
 export const inspectData = ({ dataDir }: Pick<Config, "dataDir">) => inspectDataFolder(dataDir);
 
-async function prepareFolder(db: Database, folder: DataFolder, clock: Clock): Promise<number[]> {
+async function prepareFolder(
+  db: Database,
+  folder: DataFolder,
+  settled: Pick<DataOptions, "clock" | "config">,
+): Promise<number[]> {
   try {
-    const migrated = await bringUpToDate(db, clock);
+    const migrated = await bringUpToDate(db, settled);
     folder.markComplete(newestVersion);
     return migrated;
   } catch (error) {

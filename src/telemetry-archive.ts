@@ -69,9 +69,9 @@ export function createArchiveTelemetry({ registry, log }: Pick<Telemetry, "regis
       log("warn", "the archive failed", { operation, error: wordsOfError(error) });
     },
 
-    daysDropped(tables: string[]): void {
+    periodsDropped(tables: string[]): void {
       if (tables.length === 0) return;
-      log("info", "dropped the days that were archived", { tables: tables.join(", ") });
+      log("info", "dropped what the archive has all of", { tables: tables.join(", ") });
     },
   };
 }

@@ -118,12 +118,12 @@ test("an export is imported whole into an empty database, or not at all", async 
   expect(linesOf(await carillon(["export"], { env: embedded }))).toEqual(linesOf(dump));
   await using copy = await testDatabase();
   expect(await importInto({ DATABASE_URL: copy.url }, dump.stdout)).toMatchObject({ code: 0 });
-  // Where its day is dropped as a whole when it is old.
+  // Where its week is dropped as a whole when it is old.
   expect(
     await onServer(copy.url, (sql) =>
       sql.unsafe("select tableoid::regclass::text as partition from notifications"),
     ),
-  ).toMatchObject([{ partition: "notifications_20230628" }]);
+  ).toMatchObject([{ partition: "notifications_20230622_7d" }]);
   const again = await importInto(embedded, dump.stdout);
   expect(again.code).toBe(1);
   expectWords(again);

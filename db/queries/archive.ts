@@ -59,7 +59,7 @@ export async function rowsOfNotifications(db: Drizzle, ids: string[]): Promise<N
 
 type IdColumn = typeof notifications.id | typeof deliveries.notificationId | typeof attempts.notificationId;
 
-/** Sorted ids, with their bounds, so that only their days are probed. */
+/** Sorted ids, with their bounds, so that only their partitions are probed. */
 function among(column: IdColumn, ids: string[]): SQL | undefined {
   return and(inArray(column, ids), between(column, ids[0] ?? "", ids.at(-1) ?? ""));
 }

@@ -13,7 +13,7 @@ export type DeliveryStatus = DeliveryRow["status"];
 type Priority = NotificationRow["priority"];
 
 export interface PlanColumns {
-  /** The notifications of the batch, sorted; `first` and `last` bound them, so that only their days are probed. */
+  /** The notifications of the batch, sorted; `first` and `last` bound them, so that only their partitions are probed. */
   ids: string[];
   /** Of all of them. */
   priority: Priority;

@@ -14,7 +14,7 @@ export interface ConnectionOptions {
 }
 
 /**
- * A prepared statement keeps the plan that was good when it was made. Made while a day's partition was empty, it
+ * A prepared statement keeps the plan that was good when it was made. Made while a partition was empty, it
  * reads the whole partition once that is full, until the next analyze: claims took 1 to 9 s each. All that is
  * asked often has an index, so the server is told to use it; and not to compile plans, which it would
  * for the cost that it then ascribes to the few that must read everything.
@@ -23,7 +23,7 @@ const planning = { enable_seqscan: "off", jit: "off" };
 
 /**
  * What is prepared keeps one plan. Left to itself, the server plans many of them anew each time: to the plan that it kept it
- * ascribes the cost of all days, though it skips all but one of them as it runs. A notification with its timeline took 184 µs
+ * ascribes the cost of all partitions, though it skips all but one of them as it runs. A notification with its timeline took 184 µs
  * of the server in place of 93. What is built for the occasion gets the plan that fits its values.
  */
 const planModes = { prepared: "force_generic_plan", built: "force_custom_plan" } as const;

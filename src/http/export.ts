@@ -13,7 +13,7 @@ import { notificationView, viewOfNotification } from "./views.ts";
 const batchRows = 200;
 /** Exports at the same time, a process: each holds a connection to a database server until its reader is done. */
 const exportsMax = 4;
-/** How long an export may take: while its transaction on a server is open, no day is dropped and no dead row reclaimed. */
+/** How long an export may take: while its transaction on a server is open, no partition is dropped and no dead row reclaimed. */
 const exportMaxMs = 3_600_000;
 const running = new WeakMap<App, number>();
 const runningIn = (app: App) => running.get(app) ?? 0;

@@ -1,5 +1,5 @@
 import { idTimeMs } from "../../db/id.ts";
-import { dayMs } from "../../db/partitions.ts";
+import { dayMs } from "../../db/periods.ts";
 import type { NotificationRows } from "../../db/queries/archive.ts";
 import { getNotification } from "../../db/queries/notifications.ts";
 import { timelineOf } from "../../db/queries/timelines.ts";

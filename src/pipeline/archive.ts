@@ -1,6 +1,6 @@
-import { dropEmptiedDays } from "../../db/emptied-days.ts";
+import { dropEmptiedPeriods } from "../../db/emptied-periods.ts";
 import { idFloor, idTimeMs } from "../../db/id.ts";
-import { dayMs, suffixOf } from "../../db/partitions.ts";
+import { dayMs } from "../../db/periods.ts";
 import {
   closedIds,
   deleteRowsOfNotifications,
@@ -36,7 +36,7 @@ const expiriesMax = 10;
 
 /**
  * Moves the closed notifications of days older than `archiveAfterDays` to the archive, oldest first, a bounded
- * number a call, and drops the days that are empty then. What is not closed, or has a dead letter that can
+ * number a call, and drops the periods that are empty then. What is not closed, or has a dead letter that can
  * still be replayed, stays where it is until it is, or until RETENTION_DAYS. What the archive has kept for that
  * long is dropped. What fails is logged, and taken up again by the next call.
  */
@@ -45,7 +45,7 @@ export async function archiveOldDays(needs: ArchiveNeeds, nowMs: number): Promis
   const endMs = Math.floor(nowMs / dayMs - archiveAfterDays) * dayMs;
   try {
     const reached = await moveClosed(needs, { until: idFloor(endMs), sentBefore: iso(endMs) });
-    archiveTelemetry.daysDropped(await dropEmptiedDays(db.orm, suffixOf(idTimeMs(reached))));
+    archiveTelemetry.periodsDropped(await dropEmptiedPeriods(db.orm, idTimeMs(reached)));
     const beforeMs = nowMs - retentionDays * dayMs;
     for (let nth = 0; nth < expiriesMax; nth++) {
       const count = await archive.drop({ beforeMs, max: expiredMax });

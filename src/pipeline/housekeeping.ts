@@ -1,5 +1,6 @@
 import { idFloor } from "../../db/id.ts";
 import { dropOldPartitions, ensurePartitions } from "../../db/partitions.ts";
+import { periodDaysFor } from "../../db/periods.ts";
 import { readSweepMark } from "../../db/queries/due.ts";
 import type { Database } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
@@ -18,7 +19,7 @@ interface Needs {
 const housekeepingEveryMs = 60_000;
 const maintainEveryMs = 600_000;
 
-/** Makes the coming days' partitions, drops old days, and keeps the database in shape. */
+/** Makes the coming days' partitions, drops old ones, and keeps the database in shape. */
 export function housekeepingTask(needs: Needs, leadership: Leadership, startedMs: number): SweepTask {
   const { db, telemetry, archiving, retentionDays } = needs;
   let keptMs = 0;
@@ -28,7 +29,7 @@ export function housekeepingTask(needs: Needs, leadership: Leadership, startedMs
     await db.boundRecovery();
     if (nowMs - keptMs < housekeepingEveryMs || (await leadership.hold()) === null) return;
     keptMs = nowMs;
-    await ensurePartitions(db.orm, nowMs);
+    await ensurePartitions(db.orm, nowMs, periodDaysFor(retentionDays));
     archiving?.begin(nowMs);
     const settledBefore = (await readSweepMark(db.orm, {}))[0]?.notification_id ?? idFloor(0);
     const dropped = await dropOldPartitions(db.orm, { nowMs, retentionDays, settledBefore });

@@ -15,7 +15,7 @@ export interface Leadership {
  *
  * Nor does anything check the fence, since a leader that wakes late does no harm: what it publishes again is planned once (only
  * what is pending is), the mark that it writes is lower and only makes the next one look again, by its older time fewer
- * keys and days are too old, and what it moves to the archive is compared under a lock before it is deleted.
+ * keys and partitions are too old, and what it moves to the archive is compared under a lock before it is deleted.
  */
 export function createLeadership({ cache }: { cache: Cache }, name: string): Leadership {
   let held: Lock | null = null;

@@ -3,7 +3,8 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { sql } from "drizzle-orm";
 import { newId } from "../../db/id.ts";
 import { migrate } from "../../db/migrate.ts";
-import { dayMs, dropOldPartitions, ensurePartitions, partitionNames } from "../../db/partitions.ts";
+import { dropOldPartitions, ensurePartitions } from "../../db/partitions.ts";
+import { dayMs, readPartitions } from "../../db/periods.ts";
 import { insertNotifications, pendingBetween } from "../../db/queries/notifications.ts";
 import { openPostgresDatabase } from "../../src/adapters/database-postgres.ts";
 import type { Database } from "../../src/ports.ts";
@@ -23,9 +24,9 @@ const insertAt = (orm: Database["orm"], ms: number) =>
 
 /** How many days each table has, the same for all. */
 async function daysOf({ orm }: Database): Promise<number> {
-  const names = await partitionNames(orm);
-  const days = new Set(names.map(({ day }) => day));
-  expect(names).toHaveLength(3 * days.size);
+  const partitions = await readPartitions(orm);
+  const days = new Set(partitions.map(({ fromMs }) => fromMs));
+  expect(partitions).toHaveLength(3 * days.size);
   return days.size;
 }
 

@@ -1,4 +1,4 @@
-/** The days of the tables that grow: made before they are needed, dropped when they are old. */
+/** The partitions of the tables that grow: made before they are needed, dropped when they are old. */
 import { expect, test } from "bun:test";
 import { sql } from "drizzle-orm";
 import { rowsOf } from "../../db/statement.ts";
@@ -7,14 +7,14 @@ import type { ListedNotification } from "../process/client.ts";
 import { day, hour } from "./clock.ts";
 import { createWorld, type World } from "./world.ts";
 
-/** The days that a table has partitions for, oldest first. */
-async function daysOf({ app }: World, table: string): Promise<string[]> {
+/** What a table has partitions for, oldest first, as their names say it. */
+async function periodsOf({ app }: World, table: string): Promise<string[]> {
   const rows = rowsOf<{ name: string }>(
     await app.db.orm.execute(sql`
       select relname as name from pg_inherits join pg_class on pg_class.oid = inhrelid
-      where inhparent = ${table}::regclass and relname ~ '_[0-9]{8}$' order by relname`),
+      where inhparent = ${table}::regclass and relname !~ '_default$' order by relname`),
   );
-  return rows.map(({ name }) => name.slice(-8));
+  return rows.map(({ name }) => name.slice(table.length + 1));
 }
 
 const inDefault = async ({ app }: World) =>
@@ -24,11 +24,14 @@ const inDefault = async ({ app }: World) =>
         + (select count(*) from attempts_default))::int as count`),
   )[0]?.count;
 
+/** A day each, where they are kept for no longer. */
+const byDay = { RETENTION_DAYS: "14" };
+
 const hello = { to: "ana", title: "Hello", body: "It works." };
 
 test("the sweep makes the partitions of the days to come, and each row lies in that of its day", async () => {
-  await using world = await createWorld();
-  expect(await daysOf(world, "notifications")).toEqual(["20260302", "20260303", "20260304"]);
+  await using world = await createWorld({ env: byDay });
+  expect(await periodsOf(world, "notifications")).toEqual(["20260302", "20260303", "20260304"]);
   const before = await world.client.send(hello);
   await world.delivery(before, "inbox", "sent");
 
@@ -38,7 +41,7 @@ test("the sweep makes the partitions of the days to come, and each row lies in t
   await world.delivery(after, "inbox", "sent");
 
   for (const table of ["notifications", "deliveries", "attempts"]) {
-    expect(await daysOf(world, table)).toEqual(["20260302", "20260303", "20260304", "20260305"]);
+    expect(await periodsOf(world, table)).toEqual(["20260302", "20260303", "20260304", "20260305"]);
   }
   const rows = rowsOf(
     await world.app.db.orm.execute(
@@ -65,7 +68,13 @@ test("days older than RETENTION_DAYS are dropped, but none on which something is
   await world.sweep();
 
   for (const table of ["notifications", "deliveries"]) {
-    expect(await daysOf(world, table)).toEqual(["20260302", "20260305", "20260307", "20260308", "20260309"]);
+    expect(await periodsOf(world, table)).toEqual([
+      "20260302",
+      "20260305",
+      "20260307",
+      "20260308",
+      "20260309",
+    ]);
   }
   expect((await client.all<ListedNotification>("/v1/notifications")).map(({ id }) => id)).toEqual([kept]);
 
@@ -78,10 +87,10 @@ test("days older than RETENTION_DAYS are dropped, but none on which something is
   expect((await client.notification(kept)).status).toBe("sent");
   clock.step(day);
   await world.sweep();
-  expect((await daysOf(world, "notifications"))[0]).toBe("20260402");
+  expect((await periodsOf(world, "notifications"))[0]).toBe("20260402");
 });
 
-test("a dead letter goes with its day", async () => {
+test("a dead letter goes with its partition", async () => {
   await using world = await createWorld({ env: { RETENTION_DAYS: "2", RETRY_SCHEDULE: "1s" } });
   const { client, clock, receivers } = world;
   receivers.http.answer = () => new Response("gone", { status: 410 });
@@ -108,8 +117,29 @@ test("what was accepted and not planned before a long stop is sent, not dropped 
   await world.delivery(id, "inbox", "sent");
 });
 
-test("a machine that slept over the days that stood ready gets their partitions, with what came meanwhile", async () => {
+test("with RETENTION_DAYS=90 the sweep makes a week's partition for what comes after the week that stands ready", async () => {
   await using world = await createWorld();
+  const { client, clock } = world;
+  expect(await periodsOf(world, "notifications")).toEqual(["20260226_7d"]);
+  clock.step(day);
+  await world.sweep();
+  clock.step(2 * day);
+  const id = await client.send(hello);
+  await world.delivery(id, "inbox", "sent");
+
+  for (const table of ["notifications", "deliveries", "attempts"]) {
+    expect(await periodsOf(world, table)).toEqual(["20260226_7d", "20260305_7d"]);
+  }
+  expect(await inDefault(world)).toBe(0);
+  await world.restart({ RETENTION_DAYS: "7" });
+  clock.step(5 * day);
+  await world.sweep();
+  expect(await periodsOf(world, "notifications")).toEqual(["20260226_7d", "20260305_7d", "20260312"]);
+  expect((await world.client.notification(id)).status).toBe("sent");
+});
+
+test("a machine that slept over the days that stood ready gets their partitions, with what came meanwhile", async () => {
+  await using world = await createWorld({ env: byDay });
   const { client, clock } = world;
   clock.step(5 * day);
   const to = { user_id: "ana", webhook_url: world.receivers.http.url };
@@ -120,13 +150,13 @@ test("a machine that slept over the days that stood ready gets their partitions,
   await world.sweep();
 
   expect(await inDefault(world)).toBe(0);
-  expect(await daysOf(world, "notifications")).toContain("20260307");
+  expect(await periodsOf(world, "notifications")).toContain("20260307");
   expect(await client.notification(id)).toMatchObject({ status: "sent" });
   expect((await world.delivery(id, "webhook", "sent")).attempts).toHaveLength(1);
 });
 
 test("a clock that was set back over midnight does not keep the service from starting again", async () => {
-  await using world = await createWorld();
+  await using world = await createWorld({ env: byDay });
   world.clock.step(-day);
   const id = await world.client.send(hello);
   await world.delivery(id, "inbox", "sent");

@@ -4,7 +4,7 @@
  */
 import { expect, test } from "bun:test";
 import { type SQL, sql } from "drizzle-orm";
-import { partitionNames, suffixOf } from "../../db/partitions.ts";
+import { dayMs, readPartitions } from "../../db/periods.ts";
 import { rowsOf } from "../../db/statement.ts";
 import { createAccept } from "../../src/pipeline/accept.ts";
 import { createLeadership } from "../../src/pipeline/leadership.ts";
@@ -47,9 +47,9 @@ test("two that lead at the same time send each pending notification once, and fo
     step(day);
     await sweepBoth();
   }
-  const days = new Set((await partitionNames(here.app.db.orm)).map((partition) => partition.day));
-  expect(days).not.toContain(suffixOf(startedMs));
-  expect(days).toContain(suffixOf(here.clock.now()));
+  const days = new Set((await readPartitions(here.app.db.orm)).map(({ fromMs }) => fromMs / dayMs));
+  expect(days).not.toContain(Math.floor(startedMs / dayMs));
+  expect(days).toContain(Math.floor(here.clock.now() / dayMs));
 });
 
 /** Notifications that are accepted and that no event log carries. */

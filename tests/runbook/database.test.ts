@@ -112,9 +112,9 @@ test(
 );
 
 /** A database that a service has left: what is wrong in it is found without one. */
-async function migrated() {
+async function migrated(settings: Record<string, string> = {}) {
   const [database, folder] = [await testDatabase(), tempFolder()];
-  const env = { DATABASE_URL: database.url, PORT: "0" };
+  const env = { DATABASE_URL: database.url, PORT: "0", ...settings };
   await carillon(["migrate"], { env });
   return {
     env,
@@ -146,7 +146,7 @@ test(
 test(
   "partitions: the next days are missing, until they are made",
   async () => {
-    await using database = await migrated();
+    await using database = await migrated({ RETENTION_DAYS: "14" }); // A day each.
     await database.isWell("partitions");
     const days = await database.run(`
     select relname from pg_class where relname ~ '^(notifications|deliveries|attempts)_[0-9]{8}$'

@@ -1,24 +1,19 @@
 import { type SQL, sql } from "drizzle-orm";
 import { unlessTaken, waitBriefly } from "./lock-wait.ts";
-import { partitionNames } from "./partitions.ts";
+import { readPartitions, sharedPeriods } from "./periods.ts";
 import { type Drizzle, rowsOf } from "./statement.ts";
 
-/**
- * Drops the days before `before` (as their names have it, yyyymmdd) from which every row has left. Gives the
- * names of what it dropped.
- */
-export async function dropEmptiedDays(db: Drizzle, before: string): Promise<string[]> {
-  const old = (await partitionNames(db)).filter(({ day }) => day < before);
+/** Drops the periods that ended by `beforeMs` and from which every row has left. Gives the names of the partitions. */
+export async function dropEmptiedPeriods(db: Drizzle, beforeMs: number): Promise<string[]> {
   const dropped: string[] = [];
-  for (const day of [...new Set(old.map(({ day }) => day))].sort()) {
-    const names = old.filter((partition) => partition.day === day).map(({ name }) => name);
-    if (await dropDay(db, names)) dropped.push(...names);
+  for (const { names, endMs } of sharedPeriods(await readPartitions(db))) {
+    if (endMs <= beforeMs && (await dropPeriod(db, names))) dropped.push(...names);
   }
   return dropped;
 }
 
-/** Whether it did. A day that is being read for long, or that another process is dropping, is left to the next call. */
-const dropDay = async (db: Drizzle, names: string[]): Promise<boolean> =>
+/** Whether it did. A period that is being read for long, or that another process is dropping, is left to the next call. */
+const dropPeriod = async (db: Drizzle, names: string[]): Promise<boolean> =>
   (await unlessTaken(dropUnlessFilled(db, names))) ?? false;
 
 async function dropUnlessFilled(db: Drizzle, names: string[]): Promise<boolean> {
