@@ -4,6 +4,7 @@ import initial from "./migrations/0001_initial.sql" with { type: "text" };
 import metadata from "./migrations/0002_metadata.sql" with { type: "text" };
 import dueOrder from "./migrations/0003_due_order.sql" with { type: "text" };
 import trace from "./migrations/0004_trace.sql" with { type: "text" };
+import periods from "./migrations/0005_periods.sql" with { type: "text" };
 import { isStandalone } from "./server.ts";
 import { type Drizzle, rowsOf } from "./statement.ts";
 
@@ -18,6 +19,7 @@ const migrations: Migration[] = [
   { version: 2, text: metadata },
   { version: 3, text: dueOrder },
   { version: 4, text: trace },
+  { version: 5, text: periods },
 ];
 
 export const newestVersion = Math.max(...migrations.map(({ version }) => version));
