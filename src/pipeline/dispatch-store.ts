@@ -1,5 +1,10 @@
 import { idTimeMs } from "../../db/id.ts";
-import { insertPlans, type PlannedDeliveries, type PlannedRow } from "../../db/queries/deliveries.ts";
+import {
+  insertPlans,
+  insertPlansToSend,
+  type PlannedDeliveries,
+  type PlannedRow,
+} from "../../db/queries/deliveries.ts";
 import type { Channel, ExternalChannel, Json, Priority } from "../channels/channel.ts";
 import type { Clock, Database } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
@@ -7,7 +12,7 @@ import type { Tracing } from "../telemetry-tracing.ts";
 import type { PlanFacts } from "../telemetry-wide.ts";
 import type { ClaimedMessage } from "./claim.ts";
 import type { Deliver } from "./deliver.ts";
-import type { Placed, Planned } from "./placing.ts";
+import type { Planned } from "./placing.ts";
 import type { Decision } from "./plan.ts";
 import { batchesAtOnce } from "./planned-together.ts";
 import { iso } from "./time.ts";
@@ -22,18 +27,19 @@ interface Needs {
 }
 
 /** Stores the plans of a piece by one statement; deliveries that are to be sent go on to their channel's queue. */
-export async function storePiece(needs: Needs, piece: Placed[], lane: Priority): Promise<void> {
+export async function storePiece(needs: Needs, piece: Planned[], lane: Priority): Promise<void> {
   const { clock, telemetry, tracing, deliver, leaseMs } = needs;
   const startedMs = performance.now();
   const nowMs = clock.now();
   const leaseUntilMs = nowMs + leaseMs;
   const columns = columnsOf(piece, lane, needs, nowMs);
-  const rows = await insertPlans(needs.db.orm, columns);
+  const store = piece.some(({ atOnce }) => atOnce.length > 0) ? insertPlansToSend : insertPlans;
+  const rows = await store(needs.db.orm, columns);
   const stored = rows.filter((row) => row.kind === "deliveries");
   // What is for a full channel is due in the database, and leased to nobody.
   const full = new Set<string>(columns.fullChannels);
   const scheduled = new Set(columns.scheduledIds);
-  const claimed = claimedOf(piece, rows, leaseUntilMs);
+  let claimed: ReturnType<typeof claimedOf> | undefined;
   let count = 0;
   for (const row of rows) {
     if (row.kind === "notifications" && row.status !== "processing") {
@@ -46,11 +52,9 @@ export async function storePiece(needs: Needs, piece: Placed[], lane: Priority):
     if (channel === "inbox") continue;
     if (status === "queued" && !full.has(channel)) deliver.offer(channel, lane, ids, leaseUntilMs);
     if (status === "sending") {
-      deliver.take(
-        channel,
-        lane,
-        ids.flatMap((id) => claimed(id, channel)),
-      );
+      claimed ??= claimedOf(piece, rows, leaseUntilMs);
+      const messages = ids.flatMap((id) => claimed?.(id, channel) ?? []);
+      deliver.take(channel, lane, messages);
     }
   }
   telemetry.flushed("dispatch", count, performance.now() - startedMs);
@@ -65,7 +69,7 @@ export async function storePiece(needs: Needs, piece: Placed[], lane: Priority):
 
 /** What is ours to send, by its notification's id. */
 function claimedOf(
-  piece: Placed[],
+  piece: Planned[],
   rows: PlannedRow[],
   leaseUntilMs: number,
 ): (id: string, channel: ExternalChannel) => ClaimedMessage[] {
@@ -135,7 +139,7 @@ function countStored(
   for (const id of ids) if (!scheduled.has(id)) telemetry.deliveryEnded(lane, "inbox", idTimeMs(id), nowMs);
 }
 
-function columnsOf(piece: Placed[], lane: Priority, { deliver, leaseMs }: Needs, nowMs: number) {
+function columnsOf(piece: Planned[], lane: Priority, { deliver, leaseMs }: Needs, nowMs: number) {
   const sorted = piece.toSorted((a, b) => (a.event.id < b.event.id ? -1 : 1));
   const outcomes = sorted.map(({ decisions }) => outcomeOf(decisions));
   const deliveries = sorted.flatMap((placed) =>
@@ -164,7 +168,7 @@ function columnsOf(piece: Placed[], lane: Priority, { deliver, leaseMs }: Needs,
   };
 }
 
-function statusOf({ channel, does }: Decision, { atOnce }: Placed): string {
+function statusOf({ channel, does }: Decision, { atOnce }: Planned): string {
   if (does === "store") return "sent";
   if (does === "skip") return "skipped";
   return atOnce.some((placed) => placed === channel) ? "sending" : "queued";

@@ -48,7 +48,7 @@ async function dispatchPart(needs: Needs, batch: NotificationEvent[], lane: Prio
   const planned = batch.map((event, index): Planned => {
     const profile = profiles[index];
     if (profile === undefined) throw new Error("a profile is missing from a batch");
-    return { event, profile, decisions: plan(event, profile, deliver.reachable, nowMs) };
+    return { event, profile, decisions: plan(event, profile, deliver.reachable, nowMs), atOnce: [] };
   });
   let tookMs = performance.now() - startedMs;
   const waitUntilMs = performance.now() + placesWaitMs;

@@ -7,16 +7,13 @@ export interface Planned {
   event: NotificationEvent;
   profile: Profile;
   decisions: Decision[];
-}
-
-export interface Placed extends Planned {
   /** The channels on which it is ours to send as soon as its plan is stored. On others it is queued. */
-  atOnce: ExternalChannel[];
+  atOnce: readonly ExternalChannel[];
 }
 
 /** What is stored by one statement. */
 export interface Piece {
-  placed: Placed[];
+  placed: Planned[];
   /** Its places are not needed any more, or its deliveries are in them. */
   free(): void;
 }
@@ -32,6 +29,7 @@ export async function placeNext(
   waitMs: number,
 ): Promise<Piece> {
   const counts = countsOf(planned);
+  if (counts.size === 0) return { placed: planned, free() {} };
   const taken = new Map(
     await Promise.all(
       counts.entries().map(async ([channel, count]) => {
@@ -41,7 +39,7 @@ export async function placeNext(
     ),
   );
   const left = new Map(taken.entries().filter(([, places]) => places > 0));
-  const placed: Placed[] = [];
+  const placed: Planned[] = [];
   for (const one of planned) {
     const atOnce = sendsOf(one).filter((channel) => left.has(channel));
     if (atOnce.some((channel) => left.get(channel) === 0)) break;

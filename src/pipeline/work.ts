@@ -6,7 +6,7 @@ import type { Tracing } from "../telemetry-tracing.ts";
 import { createDeliver } from "./deliver.ts";
 import { dispatch } from "./dispatch.ts";
 import type { LanePace } from "./lane-pace.ts";
-import { plannedTogether } from "./planned-together.ts";
+import { type Dispatch, plannedTogether } from "./planned-together.ts";
 import { createRecord } from "./record.ts";
 import { createSweep } from "./sweep.ts";
 import { deliveriesTask, releaseOrphans } from "./sweep-deliver.ts";
@@ -40,6 +40,8 @@ interface Needs {
   leaseMs: number;
   cachePreferencesTtlSeconds: number;
   sweepIntervalMs: number;
+  /** Null where the log is this process's own, which hands out one batch of a lane after the other. */
+  kafkaBrokers: readonly string[] | null;
 }
 
 /** The half of the path that follows the event log, on this thread: dispatch, deliver, record, and their sweep. */
@@ -55,7 +57,8 @@ export async function startWork(needs: Needs): Promise<Work> {
   await releaseOrphans(work);
   const sweep = createSweep({ ...needs, intervalMs: needs.sweepIntervalMs }, [deliveriesTask(work)]);
   wake = sweep.wake;
-  await log.consume(plannedTogether((batch, lane) => dispatch(work, batch, lane)));
+  const plan: Dispatch = (batch, lane) => dispatch(work, batch, lane);
+  await log.consume(needs.kafkaBrokers === null ? plan : plannedTogether(plan));
   await sweep.start();
   db.signals.listen("wake", wake, wake);
 

@@ -117,6 +117,7 @@ test.each([
   ["countInbox", "deliveries", "_project_id_user_id_notification_id_idx"],
   ["pendingBetween", "notifications", "_pkey"],
   ["insertPlans", "notifications", "_pkey"],
+  ["insertPlansToSend", "notifications", "_pkey"],
   ["claimDeliveries", "deliveries", "_pkey"],
   ["messagesToSend", "notifications", "_pkey"],
   ["messagesToSend", "deliveries", "_pkey"],
