@@ -19,7 +19,7 @@ const flushFigures = sql`select pg_stat_force_next_flush()`;
 export async function vacuum(db: Drizzle): Promise<void> {
   await db.execute(setTarget);
   for (const table of churned) await db.execute(sql.raw(`vacuum (analyze) ${table}`));
-  await analyze(db, changedDays);
+  await analyze(db, changedPartitions);
 }
 
 /**
@@ -32,7 +32,7 @@ export async function analyzeChanged(db: Drizzle): Promise<void> {
 }
 
 /** Partitions that have changed since they were last looked at, and the tables that they are of. */
-const changedDays = sql`c.relkind = 'p' or (c.relispartition and (s.last_analyze is null or s.n_mod_since_analyze > 0))`;
+const changedPartitions = sql`c.relkind = 'p' or (c.relispartition and (s.last_analyze is null or s.n_mod_since_analyze > 0))`;
 
 /** 50 rows and a tenth of all, as autovacuum has it by default. */
 const muchChanged = sql`c.relkind = 'r' and s.n_mod_since_analyze > 50 + greatest(c.reltuples, 0) / 10`;

@@ -39,7 +39,7 @@ export async function storePiece(needs: Needs, piece: Planned[], lane: Priority)
   // What is for a full channel is due in the database, and leased to nobody.
   const full = new Set<string>(columns.fullChannels);
   const scheduled = new Set(columns.scheduledIds);
-  let claimed: ReturnType<typeof claimedOf> | undefined;
+  let claimed: ReturnType<typeof claimedWithPlan> | undefined;
   let count = 0;
   for (const row of rows) {
     if (row.kind === "notifications" && row.status !== "processing") {
@@ -52,7 +52,7 @@ export async function storePiece(needs: Needs, piece: Planned[], lane: Priority)
     if (channel === "inbox") continue;
     if (status === "queued" && !full.has(channel)) deliver.offer(channel, lane, ids, leaseUntilMs);
     if (status === "sending") {
-      claimed ??= claimedOf(piece, rows, leaseUntilMs);
+      claimed ??= claimedWithPlan(piece, rows, leaseUntilMs);
       const messages = ids.flatMap((id) => claimed?.(id, channel) ?? []);
       deliver.take(channel, lane, messages);
     }
@@ -68,7 +68,7 @@ export async function storePiece(needs: Needs, piece: Planned[], lane: Priority)
 }
 
 /** What is ours to send, by its notification's id. */
-function claimedOf(
+function claimedWithPlan(
   piece: Planned[],
   rows: PlannedRow[],
   leaseUntilMs: number,

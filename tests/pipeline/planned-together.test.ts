@@ -2,22 +2,11 @@
 import { expect, test } from "bun:test";
 import type { Priority } from "../../src/channels/channel.ts";
 import { plannedTogether } from "../../src/pipeline/planned-together.ts";
-import { EventsRefused, type NotificationEvent } from "../../src/ports.ts";
+import { EventsRefused } from "../../src/ports.ts";
+import { eventOf } from "../adapters/event-log.contract.ts";
 
-const anEvent = (id: string): NotificationEvent => ({
-  id,
-  projectId: "project",
-  test: false,
-  userId: `user of ${id}`,
-  priority: "normal",
-  channels: null,
-  scheduled: false,
-  expiresAt: null,
-  profileAt: null,
-  trace: null,
-});
 const someEvents = (from: number, count: number) =>
-  Array.from({ length: count }, (_, nth) => anEvent(`event ${from + nth}`));
+  Array.from({ length: count }, (_, nth) => ({ ...eventOf(), id: `event ${from + nth}` }));
 
 /** Planning that ends when it is told to, each by itself. */
 function heldDispatch() {

@@ -5,6 +5,7 @@ import { createDeliver } from "../../src/pipeline/deliver.ts";
 import { dispatch } from "../../src/pipeline/dispatch.ts";
 import { createRecord } from "../../src/pipeline/record.ts";
 import { EventsRefused, type NotificationEvent } from "../../src/ports.ts";
+import { eventOf } from "../adapters/event-log.contract.ts";
 import { stacks } from "../stacks.ts";
 import { projectOf } from "./rows.ts";
 import { createWorld } from "./world.ts";
@@ -18,20 +19,11 @@ test.each(stacks)(
     const projectId = await projectOf(world);
     const users = ["ana", "ben", "eve", "joe", "zoe"];
     const ids = await Promise.all(users.map((to) => client.send({ to, title: "Hello", body: "It works." })));
-    const batch = users.map((userId, nth): NotificationEvent => {
-      return {
-        id: ids[nth] ?? "",
-        projectId,
-        test: false,
-        userId: ["ben", "joe"].includes(userId) ? `${userId}\0` : userId,
-        priority: "normal",
-        channels: null,
-        scheduled: false,
-        expiresAt: null,
-        profileAt: null,
-        trace: null,
-      };
-    });
+    const batch = users.map((userId, nth) => ({
+      ...eventOf("normal", ["ben", "joe"].includes(userId) ? `${userId}\0` : userId),
+      id: ids[nth] ?? "",
+      projectId,
+    }));
     const needs = workNeeds({ ...app, parts: { ...app, close: async () => {} } });
     const deliver = createDeliver({ ...needs, record: createRecord(app), onRoom: () => {} });
 
