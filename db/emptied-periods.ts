@@ -1,5 +1,5 @@
 import { type SQL, sql } from "drizzle-orm";
-import { unlessTaken, waitBriefly } from "./lock-wait.ts";
+import { lockBriefly, unlessTaken } from "./lock-wait.ts";
 import { readPartitions, sharedPeriods } from "./periods.ts";
 import { type Drizzle, rowsOf } from "./statement.ts";
 
@@ -25,11 +25,9 @@ async function dropUnlessFilled(db: Drizzle, names: string[]): Promise<boolean> 
 }
 
 async function dropIfEmpty(tx: Drizzle, names: string[]): Promise<boolean> {
-  const tables = sql.raw(names.join(", "));
-  await waitBriefly(tx);
-  await tx.execute(sql`lock table ${tables} in access exclusive mode`);
+  await lockBriefly(tx, names);
   if (!(await isEmpty(tx, names))) return false;
-  await tx.execute(sql`drop table ${tables}`);
+  for (const name of names) await tx.execute(sql`drop table ${sql.raw(name)}`);
   return true;
 }
 

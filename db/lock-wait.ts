@@ -9,9 +9,22 @@ import type { Drizzle } from "./statement.ts";
 /** For how long others wait behind a lock at most, in ms. */
 const lockWaitMs = 100;
 
-/** From here to the end of the transaction, a lock that is not had soon is refused. */
+/**
+ * From here to the end of the transaction, a lock that is not had soon is refused.
+ *
+ * A statement should have one lock to wait for: where the time is up at the moment the first is had, PostgreSQL
+ * forgets why it gives up once it waits for the second, and says that a user cancelled the statement.
+ */
 export async function waitBriefly(tx: Drizzle): Promise<void> {
   await tx.execute(sql.raw(`set local lock_timeout = ${lockWaitMs}`));
+}
+
+/** Keeps everyone else from them to the end of the transaction, if that can be had soon. */
+export async function lockBriefly(tx: Drizzle, tables: readonly string[]): Promise<void> {
+  await waitBriefly(tx);
+  for (const table of tables) {
+    await tx.execute(sql`lock table ${sql.raw(table)} in access exclusive mode`);
+  }
 }
 
 /** lock_not_available, undefined_table, deadlock_detected (PostgreSQL, appendix A). */

@@ -1,6 +1,6 @@
 import { type SQL, sql } from "drizzle-orm";
 import { idFloor } from "./id.ts";
-import { unlessTaken, waitBriefly } from "./lock-wait.ts";
+import { lockBriefly, unlessTaken } from "./lock-wait.ts";
 import {
   coveredUntil,
   dayMs,
@@ -84,8 +84,7 @@ async function makePartition(
   await tx.execute(
     sql.raw(`create table ${name} (like ${table} including all) with (fillfactor = ${fillfactor})`),
   );
-  await waitBriefly(tx);
-  await tx.execute(sql.raw(`lock table ${table}_default in access exclusive mode`));
+  await lockBriefly(tx, [`${table}_default`]);
   await tx.execute(
     sql.raw(`
       with strays as (delete from ${table}_default where ${key} >= '${first}' and ${key} < '${end}' returning *)
@@ -126,11 +125,11 @@ export async function dropOldPartitions(
     if (end > settledBefore || (await holdsYoung(db, period, oldestMs))) continue;
     for (const name of period.names) {
       const drop = db.transaction(async (tx) => {
-        await waitBriefly(tx);
         await tx.execute(
           sql`delete from dead_letters where notification_id >= ${first}::uuid and notification_id < ${end}::uuid`,
         );
-        await tx.execute(sql.raw(`drop table if exists ${name}`));
+        await lockBriefly(tx, [name]);
+        await tx.execute(sql.raw(`drop table ${name}`));
         return name;
       });
       if ((await unlessTaken(drop)) === null) return dropped;
