@@ -14,10 +14,12 @@ export interface Content {
   /** When it was meant to be sent, in milliseconds since the epoch: whoever gets it tells by it how long it took. */
   atMs?: number;
   user?: string;
+  /** When it is to be sent, instead of now; in milliseconds since the epoch. */
+  sendAtMs?: number;
 }
 
 /** What `POST /v1/notifications` takes. */
-export function item(index: number, { channel, priority, atMs, user = userOf(index) }: Content) {
+export function item(index: number, { channel, priority, atMs, user = userOf(index), sendAtMs }: Content) {
   return {
     to: user,
     title,
@@ -26,6 +28,7 @@ export function item(index: number, { channel, priority, atMs, user = userOf(ind
     ...(priority === undefined ? {} : { priority }),
     ...(atMs === undefined ? {} : { data: { at: atMs } }),
     metadata: { order: 42 },
+    ...(sendAtMs === undefined ? {} : { send_at: new Date(sendAtMs).toISOString() }),
   };
 }
 
