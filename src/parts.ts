@@ -11,8 +11,6 @@ import { createRedisCache } from "./adapters/cache-redis.ts";
 import { type DataFolder, inspectDataFolder, openDataFolder } from "./adapters/data-folder.ts";
 import { openPgliteDatabase } from "./adapters/database-pglite.ts";
 import { openPostgresDatabase } from "./adapters/database-postgres.ts";
-import { createKafkaEventLog } from "./adapters/event-log-kafka.ts";
-import { createMemoryEventLog } from "./adapters/event-log-memory.ts";
 import {
   addressOf,
   channels,
@@ -25,6 +23,7 @@ import { createSmtpProvider } from "./channels/providers/smtp.ts";
 import { createWebhookProvider } from "./channels/providers/webhook.ts";
 import type { Config } from "./config.ts";
 import { StartError } from "./errors.ts";
+import { openEventLog } from "./parts-event-log.ts";
 import { openTracing, tracesFlushMs } from "./parts-tracing.ts";
 import type { Archive, Cache, Clock, Database, EventLog } from "./ports.ts";
 import { createTelemetry, type Telemetry } from "./telemetry.ts";
@@ -32,7 +31,6 @@ import { type ArchiveTelemetry, createArchiveTelemetry } from "./telemetry-archi
 import { createCacheTelemetry } from "./telemetry-cache.ts";
 import { createDatabaseTelemetry } from "./telemetry-database.ts";
 import { watchDatabaseServer } from "./telemetry-database-server.ts";
-import { createKafkaTelemetry } from "./telemetry-kafka.ts";
 import type { Tracing } from "./telemetry-tracing.ts";
 
 /** What a thread needs of the outside: the implementations that the settings choose, opened. */
@@ -60,8 +58,8 @@ interface DataOptions {
 
 interface PartsOptions extends Omit<DataOptions, "migrates"> {
   dev: boolean;
-  /** A worker's: the main thread has brought the database up to date. */
-  worker?: boolean;
+  /** Which of the workers this is, whose main thread has brought the database up to date; null for that one. */
+  worker?: number | null;
 }
 
 export const externalChannels = channels.filter((channel): channel is ExternalChannel => channel !== "inbox");
@@ -76,11 +74,11 @@ const cacheNames = ["user", "key", "notification", "answer", "rate"];
 
 /** Opens everything, and brings the database up to date. Throws a StartError that says what to do. */
 export async function openParts(options: PartsOptions): Promise<Parts> {
-  const { config, dev, clock, telemetry, worker = false } = options;
-  const { db, release } = await openDatabase({ config, clock, telemetry, migrates: !worker });
-  if (!worker) watchDatabaseServer(telemetry.registry, () => databaseFigures(db.orm));
+  const { config, dev, clock, telemetry, worker = null } = options;
+  const { db, release } = await openDatabase({ config, clock, telemetry, migrates: worker === null });
+  if (worker === null) watchDatabaseServer(telemetry.registry, () => databaseFigures(db.orm));
   const cache = await openCache(config, db, telemetry);
-  const log = openEventLog(config, telemetry);
+  const log = openEventLog(config, telemetry, worker);
   const archiveTelemetry = createArchiveTelemetry(telemetry);
   const archive = openArchive(config, archiveTelemetry);
   const providers = providersOf(config, dev ? sandboxIn(db, clock) : null);
@@ -110,14 +108,6 @@ function openCache(config: Config, db: Database, { registry, log }: Telemetry): 
   const { redisUrl } = config;
   if (redisUrl !== null) return createRedisCache({ ...config, redisUrl }, telemetry);
   return createMemoryCache({ telemetry, ...(db.exclusive ? {} : { signals: db.signals }) });
-}
-
-function openEventLog(config: Config, telemetry: Telemetry): EventLog {
-  const { kafkaBrokers } = config;
-  if (kafkaBrokers !== null) {
-    return createKafkaEventLog({ ...config, kafkaBrokers }, createKafkaTelemetry(telemetry));
-  }
-  return createMemoryEventLog({ onError: (error) => telemetry.failed("dispatch", error) });
 }
 
 /** It connects when it is first asked. */

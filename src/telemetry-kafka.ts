@@ -198,6 +198,20 @@ export function createKafkaTelemetry({
       log("info", "started a consumer again", { lane });
     },
 
+    unseated(members: number): void {
+      log("info", "took over from consumers that ended without leaving their groups", { members });
+    },
+
+    unseatFailed(error: unknown): void {
+      log(
+        "warn",
+        "could not look for consumers that ended without leaving: it takes until their sessions are over",
+        {
+          error: String(error),
+        },
+      );
+    },
+
     closedLate(what: string, afterMs: number): void {
       log("warn", "did not end in time and was left behind", { what, afterMs });
     },

@@ -7,7 +7,7 @@ import { configOfWorker } from "./worker-share.ts";
 
 /** What the main thread tells a worker. */
 export type ToWorker =
-  | { does: "start"; config: Config; dev: boolean }
+  | { does: "start"; index: number; config: Config; dev: boolean }
   | { does: "wake" }
   | { does: "sweep"; id: number }
   | { does: "metrics"; id: number }
@@ -130,7 +130,12 @@ function startThread(
     };
     spawned.onerror = ({ message }) => end(message);
     spawned.addEventListener("close", () => end("it ended by itself"));
-    spawned.postMessage({ does: "start", config: configOfWorker(config, index), dev } satisfies ToWorker);
+    spawned.postMessage({
+      does: "start",
+      index,
+      config: configOfWorker(config, index),
+      dev,
+    } satisfies ToWorker);
     return spawned;
   }
 

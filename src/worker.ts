@@ -30,11 +30,11 @@ interface Running {
   close(): Promise<void>;
 }
 
-async function start(config: Config, dev: boolean): Promise<Running> {
+async function start(index: number, config: Config, dev: boolean): Promise<Running> {
   const { logLevel, logSample } = config;
   const telemetry = createTelemetry({ level: logLevel, sample: logSample, write: lines.write });
   watchLines(telemetry.registry, lines);
-  const parts = await openParts({ config, dev, clock: systemClock, telemetry, worker: true });
+  const parts = await openParts({ config, dev, clock: systemClock, telemetry, worker: index });
   const work = await startWork(workNeeds({ config, clock: systemClock, telemetry, parts }));
   return { work, metrics: () => telemetry.registry.getMetricsAsJSON(), close: parts.close };
 }
@@ -42,7 +42,7 @@ async function start(config: Config, dev: boolean): Promise<Running> {
 async function take(message: ToWorker): Promise<void> {
   switch (message.does) {
     case "start":
-      onStarted(await start(message.config, message.dev));
+      onStarted(await start(message.index, message.config, message.dev));
       return tell({ says: "ready" });
     case "wake":
       return (await started).work.wake();

@@ -10,6 +10,7 @@ import { createDeadLetters } from "./kafka-dead-letters.ts";
 import { createFaults } from "./kafka-faults.ts";
 import { fetchLag, PartitionLags } from "./kafka-lag.ts";
 import { createLanePublisher } from "./kafka-producer.ts";
+import { unseat } from "./kafka-seats.ts";
 import { ensureTopics } from "./kafka-topics.ts";
 import { createTurns } from "./kafka-turns.ts";
 import { aborted, backoffMs, pause, settledWithin } from "./kafka-waits.ts";
@@ -22,13 +23,16 @@ const perLane = <T>(make: (lane: Priority) => T): Record<Priority, T> =>
  * returns at once; until the brokers answer it goes on trying, and `fault` says why.
  *
  * Each thread that consumes makes its own. One that only publishes asks the brokers for the lag instead.
+ *
+ * @param seat of the thread that consumes (`seatOf`); null for one that does not
  */
 export function createKafkaEventLog(
   settings: KafkaSettings,
   telemetry: KafkaTelemetry,
+  seat: string | null,
   bounds: KafkaBounds = kafkaBounds,
 ): EventLog {
-  const kafka = createKafkaClient(settings, bounds, telemetry);
+  const kafka = createKafkaClient(settings, bounds, telemetry, seat ?? undefined);
   const faults = createFaults(telemetry);
   const closing = new AbortController();
   const closed = aborted(closing.signal);
@@ -41,6 +45,7 @@ export function createKafkaEventLog(
   const deadLetters = createDeadLetters(kafka, settings);
   let consumers: LaneConsumer[] | undefined;
   let polled = perLane(() => 0);
+  let unseated: Promise<void> | undefined;
   let closure: Promise<void> | undefined;
 
   /** Sees to the topics, then to the lag for as long as nothing is consumed here. */
@@ -51,6 +56,8 @@ export function createKafkaEventLog(
         await admin.connect();
         await ensureTopics(admin, settings, telemetry);
         faults.end("cluster");
+        unseated ??= seat === null ? Promise.resolve() : unseat({ kafka, admin, settings, telemetry }, seat);
+        await unseated;
         ready.resolve();
         attempt = 1;
         await pollLag(admin);

@@ -20,9 +20,10 @@ export function createKafkaClient(
   settings: KafkaSettings,
   bounds: KafkaBounds,
   telemetry: KafkaTelemetry,
+  clientId = "carillon",
 ): Kafka {
   return new Kafka({
-    clientId: "carillon",
+    clientId,
     brokers: settings.kafkaBrokers.map(hideColons),
     ssl: settings.kafkaSsl,
     ...(settings.kafkaSaslMechanism !== null && { sasl: loginOf(settings) }),

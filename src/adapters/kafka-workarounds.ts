@@ -1,4 +1,4 @@
-import { KafkaJSConnectionError } from "kafkajs";
+import { type Kafka, KafkaJSConnectionError } from "kafkajs";
 import RequestQueue from "kafkajs/src/network/requestQueue";
 import { kafkaBounds } from "./kafka-bounds.ts";
 
@@ -11,6 +11,7 @@ import { kafkaBounds } from "./kafka-bounds.ts";
  *   topic to every member;
  * - kafka-batch.ts: no heartbeat while a batch is handled, and its end by any error of ours;
  * - kafka-idle-commits.ts: offsets that stay uncommitted when nothing more comes;
+ * - kafka-seats.ts: no static membership (#884);
  * - kafka-turns.ts: answers that are decoded without a pause;
  * - telemetry-kafka.ts: retries that are logged as errors.
  */
@@ -67,6 +68,29 @@ function boundDisconnect(): void {
       clearTimeout(timer);
     }
   };
+}
+
+/** What of kafkajs's connections to all brokers is not among its types. */
+export interface Cluster {
+  connect(): Promise<void>;
+  findGroupCoordinator(group: { groupId: string }): Promise<{
+    leaveGroup(member: { groupId: string; memberId: string }): Promise<void>;
+  }>;
+  disconnect(): Promise<void>;
+}
+
+/**
+ * Connections of their own, not made yet. A member that is not there any more can be taken out of its group by the protocol
+ * (KIP-345), but by none of kafkajs's clients: each keeps its connections to itself, and a client makes them by a method whose
+ * name is a symbol.
+ */
+export function clusterOf(kafka: Kafka): Cluster {
+  const make = Object.getOwnPropertySymbols(kafka).find(
+    ({ description }) => description === "private:Kafka:createCluster",
+  );
+  if (make === undefined) throw new Error("this kafkajs makes no cluster");
+  // The types know nothing of the symbol.
+  return (kafka as unknown as Record<symbol, (options: object) => Cluster>)[make]?.({}) as Cluster;
 }
 
 /**

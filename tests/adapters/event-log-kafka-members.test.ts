@@ -1,9 +1,11 @@
 /** Logs of one group that follow one another, or come and go beside one another, lose nothing. */
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { seatOf } from "../../src/adapters/kafka-seats.ts";
 import type { NotificationEvent } from "../../src/ports.ts";
 import { eventually } from "../eventually.ts";
 import { idsOf, many, orderByUser } from "./event-log.contract.ts";
-import { kafkaWorld } from "./kafka-world.ts";
+import { type KafkaWorld, kafkaWorld } from "./kafka-world.ts";
 
 setDefaultTimeout(30_000); // A group takes a few seconds to form where others keep the machine busy.
 
@@ -78,3 +80,55 @@ test("members that come and go lose nothing, and keep each user's order", async 
   await eventually(() => new Set(idsOf(handled)).size >= events.length);
   expect(orderByUser(handled)).toEqual(orderByUser(events));
 });
+
+/** Whoever waits for its end does so for longer than a test may take. */
+const longSession = { sessionMs: 300_000, heartbeatMs: 200 };
+
+test.each([
+  ["the seat", "seat", "seat"],
+  ["another seat on the host", undefined, seatOf(0)],
+])("who takes %s of one that was killed consumes at once", async (_, theirs, ours) => {
+  await using world = kafkaWorld();
+  await using member = await startMember(world, theirs);
+  await member.kill();
+
+  const next = world.open({}, {}, ours);
+  const handled: NotificationEvent[] = [];
+  await next.log.consume(async (batch) => void handled.push(...batch));
+  const events = many(50);
+  await next.log.publishBuffered(events);
+  await eventually(() => handled.length >= events.length);
+  expect(idsOf(handled).sort()).toEqual(idsOf(events).sort());
+  expect(next.lines.map(({ message }) => message)).toContain(
+    'took over from consumers that ended without leaving their groups {"members":4}',
+  );
+});
+
+/** Beyond what Linux gives a process. */
+const noPid = 4_194_305;
+
+test.each([
+  ["another seat on the host", undefined, seatOf(0)],
+  ["a seat on another host", `carillon-elsewhere-${noPid}-0`, seatOf(0)],
+])("who takes %s of one that is alive takes nobody out", async (_, theirs, ours) => {
+  await using world = kafkaWorld();
+  await using _member = await startMember(world, theirs);
+  const { log, lines, metric } = world.open({}, { heartbeatMs: 200 }, ours);
+  await log.consume(async () => {});
+  await eventually(async () => (await metric("partitions_assigned")) === 12);
+  expect(lines.filter(({ message }) => message.startsWith("took over"))).toEqual([]);
+});
+
+/** A process that has joined all groups. */
+async function startMember({ brokers, prefix }: KafkaWorld, seat?: string) {
+  const env = { KAFKA_BROKERS: brokers, KAFKA_TOPIC_PREFIX: prefix };
+  const given = [JSON.stringify(env), JSON.stringify(longSession), ...(seat === undefined ? [] : [seat])];
+  const command = [process.execPath, join(import.meta.dir, "kafka-member.ts"), ...given];
+  const child = Bun.spawn(command, { stdout: "pipe", stderr: "inherit" });
+  const kill = async () => {
+    child.kill("SIGKILL");
+    await child.exited;
+  };
+  for await (const chunk of child.stdout) if (Buffer.from(chunk).includes("joined")) break;
+  return { kill, [Symbol.asyncDispose]: kill };
+}

@@ -24,7 +24,7 @@ export interface KafkaWorld extends AsyncDisposable {
   prefix: string;
   brokers: string;
   /** A further log on the same topics; closed with the world. */
-  open(env?: Record<string, string>, bounds?: Partial<KafkaBounds>): WatchedLog;
+  open(env?: Record<string, string>, bounds?: Partial<KafkaBounds>, seat?: string): WatchedLog;
   deleteTopic(topic: string): Promise<void>;
   /** Changes what a topic is configured with. */
   configure(topic: string, entries: Record<string, string>): Promise<void>;
@@ -50,10 +50,11 @@ export function kafkaWorld(own?: string): KafkaWorld {
   return {
     prefix,
     brokers,
-    open(env = {}, bounds = {}) {
+    open(env = {}, bounds = {}, seat = Bun.randomUUIDv7()) {
       const watched = watchedLog(
         { KAFKA_BROKERS: brokers, KAFKA_TOPIC_PREFIX: prefix, KAFKA_FETCH_WAIT_MS: "100", ...env },
         { ...kafkaBounds, lagPollMs: 100, ...bounds },
+        seat,
       );
       opened.push(watched.log);
       return watched;
@@ -87,7 +88,7 @@ export function kafkaWorld(own?: string): KafkaWorld {
   };
 }
 
-function watchedLog(env: Record<string, string>, bounds: KafkaBounds): WatchedLog {
+function watchedLog(env: Record<string, string>, bounds: KafkaBounds, seat: string): WatchedLog {
   const { config, faults } = readConfig(env);
   if (faults.length > 0) throw new Error(faults.map(({ detail }) => detail).join("; "));
   const registry = new Registry();
@@ -98,7 +99,7 @@ function watchedLog(env: Record<string, string>, bounds: KafkaBounds): WatchedLo
   });
   const kafkaBrokers = config.kafkaBrokers ?? [];
   return {
-    log: createKafkaEventLog({ ...config, kafkaBrokers }, telemetry, bounds),
+    log: createKafkaEventLog({ ...config, kafkaBrokers }, telemetry, seat, bounds),
     lines,
     async metric(name, labels = {}) {
       const [metricName = ""] = /^[a-z_]+?(?=_(sum|count)$|$)/.exec(name) ?? [];

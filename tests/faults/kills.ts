@@ -11,7 +11,7 @@ export const killAndRestart: Fault = {
   name: "kill -9 and restart",
   stacks: ["embedded", "redis", "all"],
   shortOn: [], // On embedded parts that is tests/process/crash.test.ts.
-  recoverMaxMs: 30_000,
+  recoverMaxMs: 15_000,
   answerMaxMs: 10_000,
   async inject({ seats: [seat], form, random, ledger, hasArrived, midBatch }) {
     for (let round = 1; round <= form.seeds; round++) {

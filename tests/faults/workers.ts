@@ -13,8 +13,8 @@ export const workerEnds: Fault = {
   name: "a worker ends in the middle of a batch",
   stacks: ["all"],
   shortOn: ["all"],
-  // Its consumers leave the group only when their session of 10 s is over; one that ends often waits 10 s before it starts.
-  recoverMaxMs: 45_000,
+  // One that ends often waits 10 s before it is started again.
+  recoverMaxMs: 25_000,
   answerMaxMs: 5000,
   async inject({ seats: [seat], form, random, ledger, hasArrived, midBatch }) {
     await seat.stop();

@@ -49,7 +49,7 @@ test.each(stacks)(
       await service.ready;
       const client = createClient({ url: service.url, key: env.ADMIN_KEY });
       if (onKafka) {
-        // Kafka keeps the partitions for the consumers that were killed until their session of 10 s is over.
+        // The kill is to hit a process that consumes, which takes longer than to be ready.
         const title = `first of round ${round}`;
         ledger.asked.add(title);
         const id = await client.send(compose(title, 1));

@@ -10,7 +10,7 @@ const parts: { part: string; path: RegExp; imports: string[] }[] = [
   },
   {
     part: "app",
-    path: /^src\/(app|parts(-\w+)?|probes|thread-metrics|worker-(pool|share))\.ts$/,
+    path: /^src\/(app|parts(-\w+)*|probes|thread-metrics|worker-(pool|share))\.ts$/,
     imports: ["adapters", "http", "pipeline", "channels", "config", "db", "open"],
   },
   // The words of the product, the errors, what is logged and counted, its targets, and the ports.

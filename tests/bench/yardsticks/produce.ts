@@ -64,7 +64,7 @@ async function byService(): Promise<number> {
       if (taken >= goal) onGoal();
     },
   };
-  const log = createKafkaEventLog(settings, counting);
+  const log = createKafkaEventLog(settings, counting, null);
   const publish = async (count: number) => {
     const { promise: all, resolve } = Promise.withResolvers<void>();
     onGoal = resolve;
