@@ -198,17 +198,16 @@ export function createKafkaTelemetry({
       log("info", "started a consumer again", { lane });
     },
 
-    unseated(members: number): void {
-      log("info", "took over from consumers that ended without leaving their groups", { members });
+    unseated(group: string, members: number): void {
+      log("info", "took consumers out that had ended without leaving their group", { group, members });
     },
 
-    unseatFailed(error: unknown): void {
+    unseatFailed(group: string, error: unknown): void {
+      const fields = { group, error: String(error) };
       log(
         "warn",
-        "could not look for consumers that ended without leaving: it takes until their sessions are over",
-        {
-          error: String(error),
-        },
+        "could not look for consumers that ended without leaving: their sessions are awaited",
+        fields,
       );
     },
 

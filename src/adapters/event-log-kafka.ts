@@ -10,7 +10,6 @@ import { createDeadLetters } from "./kafka-dead-letters.ts";
 import { createFaults } from "./kafka-faults.ts";
 import { fetchLag, PartitionLags } from "./kafka-lag.ts";
 import { createLanePublisher } from "./kafka-producer.ts";
-import { unseat } from "./kafka-seats.ts";
 import { ensureTopics } from "./kafka-topics.ts";
 import { createTurns } from "./kafka-turns.ts";
 import { aborted, backoffMs, pause, settledWithin } from "./kafka-waits.ts";
@@ -45,7 +44,6 @@ export function createKafkaEventLog(
   const deadLetters = createDeadLetters(kafka, settings);
   let consumers: LaneConsumer[] | undefined;
   let polled = perLane(() => 0);
-  let unseated: Promise<void> | undefined;
   let closure: Promise<void> | undefined;
 
   /** Sees to the topics, then to the lag for as long as nothing is consumed here. */
@@ -56,8 +54,6 @@ export function createKafkaEventLog(
         await admin.connect();
         await ensureTopics(admin, settings, telemetry);
         faults.end("cluster");
-        unseated ??= seat === null ? Promise.resolve() : unseat({ kafka, admin, settings, telemetry }, seat);
-        await unseated;
         ready.resolve();
         attempt = 1;
         await pollLag(admin);
@@ -101,6 +97,7 @@ export function createKafkaEventLog(
     if (closing.signal.aborted || consumers !== undefined) return;
     const common = {
       kafka,
+      seat,
       settings,
       handle,
       bounds,

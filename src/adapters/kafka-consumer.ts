@@ -4,12 +4,14 @@ import { handlePartition } from "./kafka-batch.ts";
 import type { KafkaSettings } from "./kafka-client.ts";
 import type { Faults } from "./kafka-faults.ts";
 import { createIdleCommits } from "./kafka-idle-commits.ts";
+import { unseat } from "./kafka-seats.ts";
 import { laneGroup, laneTopic } from "./kafka-topics.ts";
 import { fetchBytesOf } from "./kafka-turns.ts";
 import { aborted, backoffMs, pause, settledWithin } from "./kafka-waits.ts";
 
 interface LaneConsumerParts extends Omit<BatchParts, "membership"> {
   kafka: Kafka;
+  seat: string | null;
   settings: KafkaSettings;
   faults: Faults;
   /** Resolves once the topics are there. */
@@ -28,15 +30,16 @@ export type LaneConsumer = ReturnType<typeof createLaneConsumer>;
  * restart: whichever way a consumer ends, another one is made, after a wait that grows.
  */
 export function createLaneConsumer(parts: LaneConsumerParts) {
-  const { kafka, lane, settings, bounds, telemetry, faults, ready, lags } = parts;
+  const { kafka, lane, seat, settings, bounds, telemetry, faults, ready, lags } = parts;
   const topic = laneTopic(settings.kafkaTopicPrefix, lane);
+  const group = laneGroup(settings.kafkaTopicPrefix, lane);
   const part = `consumer of ${lane}`;
   const closing = new AbortController();
   const closed = aborted(closing.signal);
 
   const create = () =>
     kafka.consumer({
-      groupId: laneGroup(settings.kafkaTopicPrefix, lane),
+      groupId: group,
       allowAutoTopicCreation: false,
       sessionTimeout: bounds.sessionMs,
       heartbeatInterval: bounds.heartbeatMs,
@@ -61,6 +64,7 @@ export function createLaneConsumer(parts: LaneConsumerParts) {
 
   async function begin(consumer: Consumer, eachBatch: EachBatchHandler): Promise<void> {
     await consumer.connect();
+    if (seat !== null) await unseat({ kafka, telemetry }, seat, group);
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
     await consumer.run({
       autoCommit: false, // Would commit after every batch; the two bounds below count nevertheless.
