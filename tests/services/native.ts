@@ -63,6 +63,11 @@ async function start(recipe: Recipe, place: Place, folder: string): Promise<void
   await ready;
 }
 
+export async function runsNatively(name: ServerName, folder: string): Promise<boolean> {
+  const record = await readRecord(name, folder);
+  return record?.process !== undefined && isAlive(record.process);
+}
+
 /** Ends it, if it runs, and removes its data; its log stays. */
 export async function downNative(name: ServerName, folder: string): Promise<void> {
   const record = await readRecord(name, folder);

@@ -8,7 +8,7 @@ import { programPath } from "./debian.ts";
 import { dockerAnswers, downDocker, statusDocker, upDocker } from "./docker.ts";
 import { k6Path } from "./k6.ts";
 import { Missing } from "./missing.ts";
-import { downNative, recipeOf, statusNative, upNative } from "./native.ts";
+import { downNative, recipeOf, runsNatively, statusNative, upNative } from "./native.ts";
 import { protocols } from "./protocols.ts";
 import { type ServerName, serverNames } from "./recipe.ts";
 
@@ -47,7 +47,7 @@ export async function servicesUp(): Promise<Services> {
 export async function servicesDown(names: readonly ServerName[] = serverNames): Promise<void> {
   using _ = await lock();
   await Promise.all(names.map((name) => downNative(name, folder)));
-  if (await usesDocker()) await downDocker(names, folder);
+  await downDocker(names, folder);
 }
 
 /** Of these, those that a test cannot start for itself: that one runs natively, whatever the shared one runs in. */
@@ -60,10 +60,12 @@ export async function ownLacking(names: readonly ServerName[]): Promise<Record<s
 
 /** What runs, where and since which process: lines for people. */
 export async function servicesStatus(): Promise<string[]> {
-  if (await usesDocker()) return [await statusDocker(folder)];
-  return Promise.all(
-    serverNames.map(async (name) => `${name.padEnd(9)} ${await statusNative(name, folder)}`),
-  );
+  const docker = await statusDocker(folder);
+  const native = serverNames.map(async (name) => {
+    if (docker.length > 0 && !(await runsNatively(name, folder))) return [];
+    return [`${name.padEnd(9)} ${await statusNative(name, folder)}`];
+  });
+  return [...docker, ...(await Promise.all(native)).flat()];
 }
 
 /** The servers that did not run before. */
@@ -98,8 +100,22 @@ export function environmentOf(services: Services): Record<string, string> {
 }
 
 async function serversUp(): Promise<Record<ServerName, Server | Lacking>> {
-  const docker = (await dockerAnswers()) && upDocker(folder);
-  return all(serverNames, async (name) => (docker ? (await docker)[name] : upNative(name, folder)));
+  const docker = await dockerAnswers();
+  return all(serverNames, (name) => (docker ? upWithDocker(name) : upNative(name, folder)));
+}
+
+/** An engine may have come later than a server that runs already, or have no way to an image. */
+async function upWithDocker(name: ServerName): Promise<Server> {
+  if (await runsNatively(name, folder)) return upNative(name, folder);
+  try {
+    return await upDocker(name, folder);
+  } catch (unpulled) {
+    if (!(unpulled instanceof Missing)) throw unpulled;
+    return upNative(name, folder).catch((error) => {
+      if (!(error instanceof Missing)) throw error;
+      throw new Missing(`${unpulled.why}, and ${error.why}`, unpulled.how);
+    });
+  }
 }
 
 function clientsUp(): Promise<Record<ClientName, { path: string } | Lacking>> {
@@ -130,10 +146,6 @@ function environmentFile(services: Services): string {
   return Object.entries(environmentOf(services))
     .map(([name, value]) => `${name}='${value}'\n`)
     .join("");
-}
-
-async function usesDocker(): Promise<boolean> {
-  return (await Bun.file(join(folder, "docker-ports.json")).exists()) && (await dockerAnswers());
 }
 
 /** One command at a time works on a checkout's services. SQLite's lock ends with its process, however that ends. */
