@@ -39,4 +39,12 @@ test.each(stacks)("on %s, expired keys are all gone soon, and the others stay", 
   clock.step(minute);
   await world.sweep();
   expect(await kept(world)).toBe(0);
+
+  // Nor do they stay because the clock was ahead meanwhile.
+  clock.step(365 * day);
+  await world.sweep();
+  clock.step(-365 * day);
+  await remember(10, day + minute);
+  await world.sweep();
+  expect(await kept(world)).toBe(0);
 });

@@ -167,3 +167,19 @@ test("a clock that was set back over midnight does not keep the service from sta
   expect(await inDefault(world)).toBe(0);
   expect((await world.client.notification(id)).status).toBe("sent");
 });
+
+test("after a clock was set back the sweep goes on making partitions", async () => {
+  await using world = await createWorld({ env: { RETENTION_DAYS: "2" } });
+  const { client, clock } = world;
+  clock.step(365 * day);
+  await world.sweep();
+  clock.step(-360 * day); // Right again: it had been ahead.
+  const id = await client.send(hello);
+  await world.delivery(id, "inbox", "sent");
+  expect(await inDefault(world)).toBe(2);
+
+  await world.sweep();
+
+  expect(await inDefault(world)).toBe(0);
+  expect(await periodsOf(world, "notifications")).toContain("20260307");
+});
