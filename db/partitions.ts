@@ -121,22 +121,34 @@ export async function dropOldPartitions(
   const old = sharedPeriods(await readPartitions(db)).filter(({ endMs }) => endMs <= oldestMs);
   const dropped: string[] = [];
   for (const period of old) {
-    const [first, end] = boundsOf(period);
+    const [, end] = boundsOf(period);
     if (end > settledBefore || (await holdsYoung(db, period, oldestMs))) continue;
     for (const name of period.names) {
-      const drop = db.transaction(async (tx) => {
-        await tx.execute(
-          sql`delete from dead_letters where notification_id >= ${first}::uuid and notification_id < ${end}::uuid`,
-        );
-        await lockBriefly(tx, [name]);
-        await tx.execute(sql.raw(`drop table ${name}`));
-        return name;
-      });
-      if ((await unlessTaken(drop)) === null) return dropped;
+      const isDropped = await unlessTaken(
+        db.transaction((tx) => dropUnlessYoung(tx, name, { period, oldestMs })),
+      );
+      if (isDropped === null) return dropped;
+      if (!isDropped) break;
       dropped.push(name);
     }
   }
   return dropped;
+}
+
+/** Looks once more under the lock: what somebody replayed meanwhile is due, and to be sent. */
+async function dropUnlessYoung(
+  tx: Drizzle,
+  name: string,
+  { period, oldestMs }: { period: Period; oldestMs: number },
+): Promise<boolean> {
+  const [first, end] = boundsOf(period);
+  await lockBriefly(tx, [name]);
+  if (await holdsYoung(tx, period, oldestMs)) return false;
+  await tx.execute(
+    sql`delete from dead_letters where notification_id >= ${first}::uuid and notification_id < ${end}::uuid`,
+  );
+  await tx.execute(sql.raw(`drop table ${name}`));
+  return true;
 }
 
 /** Whether something of a period is due, or was only due after `oldestMs`. */

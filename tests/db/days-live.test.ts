@@ -5,7 +5,9 @@ import { newId } from "../../db/id.ts";
 import { migrate } from "../../db/migrate.ts";
 import { dropOldPartitions, ensurePartitions } from "../../db/partitions.ts";
 import { dayMs, readPartitions } from "../../db/periods.ts";
+import { replayDelivery } from "../../db/queries/deliveries.ts";
 import { insertNotifications, pendingBetween } from "../../db/queries/notifications.ts";
+import { rowsOf } from "../../db/statement.ts";
 import { openPostgresDatabase } from "../../src/adapters/database-postgres.ts";
 import type { Database } from "../../src/ports.ts";
 import { postgresOptions, quiet } from "../adapters/postgres-options.ts";
@@ -75,6 +77,52 @@ test("while somebody reads, writes go on beside the making and dropping of days;
     expect(await daysOf(db)).toBe(4);
     await dropOldPartitions(db.orm, later);
     expect(await daysOf(db)).toBe(3);
+  } finally {
+    await db.close();
+  }
+});
+
+/** Resolves once so many sessions of this database wait for a lock, or `work` has ended: its wait is bounded. */
+async function waiting({ orm }: Database, sessions: number, work: Promise<unknown>): Promise<void> {
+  let over = false;
+  void work.finally(() => {
+    over = true;
+  });
+  const waiters = sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+  while (!over && rowsOf(await orm.execute(waiters)).length < sessions);
+}
+
+test("what is replayed while its day is about to be dropped is kept", async () => {
+  await using own = await testDatabase();
+  const db = await openPostgresDatabase(postgresOptions(own.url), quiet);
+  const oldMs = Math.floor(Date.now() / dayMs) * dayMs - 10 * dayMs;
+  const id = newId(oldMs);
+  try {
+    await migrate(db.orm);
+    await ensurePartitions(db.orm, oldMs);
+    await insertAt(db.orm, oldMs);
+    await insertNotifications(db.orm, notificationColumns([id], { projectId, statuses: ["failed"] }));
+    await db.orm.execute(sql`
+      insert into deliveries (notification_id, channel, project_id, user_id, status, tries, updated_at)
+      values (${id}::uuid, 'email', ${projectId}::uuid, 'ana', 'failed', 1, now())`);
+    await db.orm.execute(sql`insert into dead_letters values (${projectId}::uuid, ${id}::uuid, 'email')`);
+
+    const drop = () =>
+      dropOldPartitions(db.orm, { nowMs: oldMs + 2 * dayMs, retentionDays: 1, settledBefore });
+    const dropped = await db.transaction(async (tx) => {
+      const replay = { projectId, notificationId: id, channel: "email", now: new Date().toISOString() };
+      expect(await replayDelivery(tx, replay)).toHaveLength(1);
+      const dropping = drop();
+      await waiting(db, 1, dropping);
+      return { dropping };
+    });
+
+    expect(await dropped.dropping).toEqual([]);
+    expect(await drop()).toEqual([]);
+    expect(
+      await db.orm.execute(sql`select from due join notifications on id = notification_id`),
+    ).toHaveLength(1);
+    expect(await db.orm.execute(sql`select from dead_letters`)).toHaveLength(0);
   } finally {
     await db.close();
   }
