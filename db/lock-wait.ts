@@ -27,6 +27,14 @@ export async function lockBriefly(tx: Drizzle, tables: readonly string[]): Promi
   }
 }
 
+/**
+ * Keeps everyone else from beginning to write to a table to the end of the transaction, if that can be had soon. Reading goes on.
+ */
+export async function lockWritesBriefly(tx: Drizzle, table: string): Promise<void> {
+  await waitBriefly(tx);
+  await tx.execute(sql`lock table only ${sql.raw(table)} in share row exclusive mode`);
+}
+
 /** lock_not_available, undefined_table, deadlock_detected (PostgreSQL, appendix A). */
 const takenStates = new Set<unknown>(["55P03", "42P01", "40P01"]);
 

@@ -1,6 +1,6 @@
 import { type SQL, sql } from "drizzle-orm";
 import { idFloor } from "./id.ts";
-import { lockBriefly, unlessTaken } from "./lock-wait.ts";
+import { lockBriefly, lockWritesBriefly, unlessTaken } from "./lock-wait.ts";
 import {
   coveredUntil,
   dayMs,
@@ -49,7 +49,8 @@ export async function ensurePartitions(db: Drizzle, nowMs: number, periodDays = 
   for (const place of partitioned) {
     const missingFrom = () => coveredUntil(ofTable(existing, place.table), todayMs);
     for (let atMs = missingFrom(); atMs < untilMs; atMs = missingFrom()) {
-      const isMade = await unlessTaken(db.transaction((tx) => makePartition(tx, place, atMs, periodDays)));
+      const wanted = { atMs, periodDays, hasBegun: atMs === todayMs };
+      const isMade = await unlessTaken(db.transaction((tx) => makePartition(tx, place, wanted)));
       if (isMade === null) break;
       if (isMade) made += 1;
       existing = await readPartitions(db);
@@ -67,12 +68,13 @@ const ofTable = (partitions: Partition[], table: string) =>
  *
  * Rows of that time can lie in there already, where a machine slept over the days that stood ready, or its clock
  * was set back. PostgreSQL refuses the partition until they have left: so they go along, and none comes while it is locked.
+ * Nor may one be on its way there that waits for this lock: PostgreSQL refuses the row afterwards (23514), as if it were bad.
+ * So where rows are written for that time already, whoever writes waits for the table, before the row's way is chosen.
  */
 async function makePartition(
   tx: Drizzle,
   { table, key, fillfactor }: (typeof partitioned)[number],
-  atMs: number,
-  periodDays: number,
+  { atMs, periodDays, hasBegun }: { atMs: number; periodDays: number; hasBegun: boolean },
 ): Promise<boolean> {
   // One process at a time. Who waits here has no other lock, and holds nobody up.
   await tx.execute(sql`select pg_advisory_xact_lock(hashtext('carillon.partitions'))`);
@@ -84,6 +86,7 @@ async function makePartition(
   await tx.execute(
     sql.raw(`create table ${name} (like ${table} including all) with (fillfactor = ${fillfactor})`),
   );
+  if (hasBegun) await lockWritesBriefly(tx, table);
   await lockBriefly(tx, [`${table}_default`]);
   await tx.execute(
     sql.raw(`

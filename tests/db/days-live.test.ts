@@ -128,6 +128,34 @@ test("what is replayed while its day is about to be dropped is kept", async () =
   }
 });
 
+test("what is written while the partition of its day is made is stored, though its day had none", async () => {
+  await using own = await testDatabase();
+  const db = await openPostgresDatabase(postgresOptions(own.url), quiet);
+  const nowMs = Date.now();
+  const count = 3;
+  try {
+    await migrate(db.orm);
+    await insertAt(db.orm, nowMs);
+    const { made, stored } = await db.transaction(async (tx) => {
+      await tx.execute(sql`lock table notifications_default in access share mode`);
+      const made = ensurePartitions(db.orm, nowMs);
+      await waiting(db, 1, made);
+      const stored = Promise.allSettled(Array.from({ length: count }, () => insertAt(db.orm, nowMs)));
+      await waiting(db, 1 + count, made);
+      return { made, stored };
+    });
+
+    expect((await stored).map(({ status }) => status)).toEqual(Array(count).fill("fulfilled"));
+    await made;
+    await ensurePartitions(db.orm, nowMs);
+    expect(await daysOf(db)).toBe(3);
+    expect(await db.orm.execute(sql`select from notifications_default`)).toHaveLength(0);
+    expect(await db.orm.execute(sql`select from notifications`)).toHaveLength(1 + count);
+  } finally {
+    await db.close();
+  }
+});
+
 test("many processes that start at once make the same days, and no row stays outside of its day", async () => {
   await using own = await testDatabase();
   const open = () => openPostgresDatabase(postgresOptions(own.url), quiet);
