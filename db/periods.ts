@@ -43,7 +43,8 @@ export async function readPartitions(db: Drizzle): Promise<Partition[]> {
       select t.relname as table, c.relname as name, bounds[1] as first, bounds[2] as end
       from pg_inherits i join pg_class c on c.oid = i.inhrelid join pg_class t on t.oid = i.inhparent,
         regexp_match(pg_get_expr(c.relpartbound, 0), $$^FOR VALUES FROM \\('([0-9a-f-]{36})'\\) TO \\('([0-9a-f-]{36})'\\)$$) as bounds
-      where t.relname in ('notifications', 'deliveries', 'attempts') and bounds is not null
+      where t.relname in ('notifications', 'deliveries', 'attempts') and pg_table_is_visible(t.oid)
+        and bounds is not null
       order by bounds[1], t.relname desc`),
   );
   return rows.map(({ table, name, first, end }) => ({

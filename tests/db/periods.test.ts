@@ -13,7 +13,7 @@ import { databaseTrouble } from "../../db/trouble.ts";
 import { openPostgresDatabase } from "../../src/adapters/database-postgres.ts";
 import { pgliteDatabase } from "../adapters/pglite-database.ts";
 import { postgresOptions, quiet } from "../adapters/postgres-options.ts";
-import { testDatabase } from "../databases.ts";
+import { onServer, testDatabase } from "../databases.ts";
 import { stacks } from "../stacks.ts";
 import { notificationColumns } from "./notification-columns.ts";
 
@@ -235,6 +235,33 @@ test.each(databases)("on %s, what an export has of long ago is imported into wee
     ...["20260219_7d", "20260219_7d", "20260226_7d", "20260226_7d"],
   ]);
 });
+
+test.if(databases.includes("PostgreSQL"))(
+  "what has partitions in another schema of the database has none here, and keeps them",
+  async () => {
+    await using own = await testDatabase();
+    await onServer(own.url, (server) => server.unsafe("create schema one; create schema two"));
+    const open = (schema: string) =>
+      openPostgresDatabase(postgresOptions(`${own.url}?search_path=${schema}`), quiet);
+    const both = await Promise.all([open("one"), open("two")]);
+    const [one, two] = both.map(({ orm }) => orm) as [Drizzle, Drizzle];
+    try {
+      for (const orm of [one, two]) await migrate(orm);
+      await ensurePartitions(one, mondayMs, week);
+      await ensurePartitions(two, mondayMs, week);
+      await insertAt(two, mondayMs);
+      expect(await placesOf(two)).toEqual(["20260226_7d"]);
+
+      const old = { nowMs: mondayMs + 20 * dayMs, retentionDays: 10, settledBefore };
+      expect(await dropOldPartitions(two, old)).toHaveLength(3);
+      expect(await dropEmptiedPeriods(two, old.nowMs)).toEqual([]);
+      expect(await partitionsOf(two)).toEqual([]);
+      expect(await partitionsOf(one)).toEqual(["20260226_7d"]);
+    } finally {
+      await Promise.all(both.map((db) => db.close()));
+    }
+  },
+);
 
 test.if(databases.includes("PostgreSQL"))(
   "processes of other settings that make partitions at the same time leave neither gap nor overlap",
