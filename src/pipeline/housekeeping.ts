@@ -2,6 +2,7 @@ import { idFloor } from "../../db/id.ts";
 import { dropOldPartitions, ensurePartitions } from "../../db/partitions.ts";
 import { periodDaysFor } from "../../db/periods.ts";
 import { readSweepMark } from "../../db/queries/due.ts";
+import { deleteOldStrays } from "../../db/strays.ts";
 import type { Database } from "../ports.ts";
 import type { Telemetry } from "../telemetry.ts";
 import type { Archiving } from "./archiving.ts";
@@ -33,9 +34,11 @@ export function housekeepingTask(needs: Needs, leadership: Leadership, startedMs
     await ensurePartitions(db.orm, nowMs, periodDaysFor(retentionDays));
     archiving?.begin(nowMs);
     const settledBefore = (await readSweepMark(db.orm, {}))[0]?.notification_id ?? idFloor(0);
-    const dropped = await dropOldPartitions(db.orm, { nowMs, retentionDays, settledBefore });
+    const old = { nowMs, retentionDays, settledBefore };
+    const dropped = await dropOldPartitions(db.orm, old);
     if (dropped.length > 0)
       telemetry.log("info", "dropped what is older than RETENTION_DAYS", { tables: dropped.join(", ") });
+    await deleteOldStrays(db.orm, old);
     if (Math.abs(nowMs - maintainedMs) < maintainEveryMs) return;
     maintainedMs = nowMs;
     await db.maintain();

@@ -4,7 +4,7 @@ import { sql } from "drizzle-orm";
 import { rowsOf } from "../../db/statement.ts";
 import { iso } from "../../src/pipeline/time.ts";
 import type { ListedNotification } from "../process/client.ts";
-import { day, hour } from "./clock.ts";
+import { day, hour, minute } from "./clock.ts";
 import { createWorld, type World } from "./world.ts";
 
 /** What a table has partitions for, oldest first, as their names say it. */
@@ -153,6 +153,41 @@ test("a machine that slept over the days that stood ready gets their partitions,
   expect(await periodsOf(world, "notifications")).toContain("20260307");
   expect(await client.notification(id)).toMatchObject({ status: "sent" });
   expect((await world.delivery(id, "webhook", "sent")).attempts).toHaveLength(1);
+});
+
+test("what lies in no partition is deleted as those are dropped, with all that hangs on it", async () => {
+  await using world = await createWorld({ env: { RETENTION_DAYS: "2", RETRY_SCHEDULE: "1s" } });
+  const { client, clock, receivers } = world;
+  receivers.http.answer = () => new Response("gone", { status: 410 });
+  // A day whose partition was never made.
+  clock.step(5 * day);
+  const to = { user_id: "ana", webhook_url: receivers.http.url };
+  const old = await client.send({ ...hello, to });
+  await world.delivery(old, "webhook", "failed");
+  await world.delivery(old, "inbox", "sent");
+  const kept = await client.send({ ...hello, send_at: iso(clock.now() + 4 * day) });
+  clock.step(day);
+  await world.sweep();
+  expect(await inDefault(world)).toBe(5); // Two notifications, two deliveries, one attempt.
+
+  clock.step(day - minute);
+  await world.sweep();
+  expect(await inDefault(world)).toBe(5);
+  clock.step(2 * minute);
+  await world.sweep();
+  expect(await inDefault(world)).toBe(1);
+  expect(await client.all("/v1/deliveries?status=failed")).toEqual([]);
+  expect((await client.all<ListedNotification>("/v1/notifications")).map(({ id }) => id)).toEqual([kept]);
+
+  clock.step(2 * day);
+  await world.sweep();
+  await world.delivery(kept, "inbox", "sent");
+  clock.step(2 * day - minute);
+  await world.sweep();
+  expect((await client.notification(kept)).status).toBe("sent");
+  clock.step(2 * minute);
+  await world.sweep();
+  expect(await inDefault(world)).toBe(0);
 });
 
 test("a clock that was set back over midnight does not keep the service from starting again", async () => {
