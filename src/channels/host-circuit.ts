@@ -38,8 +38,10 @@ export function createHostCircuit({ callMaxMs }: { callMaxMs: number }): HostCir
     restOf(host, nowMs) {
       const known = hosts.get(host);
       if (known === undefined || known.unanswered < unansweredMax) return 0;
-      if (nowMs < known.restUntilMs) return known.restUntilMs - nowMs;
-      if (nowMs < known.askedUntilMs) return known.askedUntilMs - nowMs;
+      const restMs = leftOf(known.restUntilMs, known.restMs, nowMs);
+      if (restMs > 0) return restMs;
+      const askedMs = leftOf(known.askedUntilMs, callMaxMs, nowMs);
+      if (askedMs > 0) return askedMs;
       known.askedUntilMs = nowMs + callMaxMs;
       return 0;
     },
@@ -50,7 +52,7 @@ export function createHostCircuit({ callMaxMs }: { callMaxMs: number }): HostCir
       hosts.set(host, known);
       if (hosts.size > hostsMax) hosts.delete(hosts.keys().next().value ?? host);
       // Those that were under way when it was found out say nothing new.
-      if (known.unanswered < unansweredMax || nowMs < known.restUntilMs) return;
+      if (known.unanswered < unansweredMax || leftOf(known.restUntilMs, known.restMs, nowMs) > 0) return;
       known.restMs = Math.min(Math.max(restFirstMs, known.restMs * 2), restMaxMs);
       known.restUntilMs = nowMs + known.restMs;
       known.askedUntilMs = 0;
@@ -58,3 +60,7 @@ export function createHostCircuit({ callMaxMs }: { callMaxMs: number }): HostCir
     silent: () => [...hosts.values()].filter(({ unanswered }) => unanswered >= unansweredMax).length,
   };
 }
+
+/** None where more is left than there ever was: the clock was set back, and would have it wait for that, too. */
+const leftOf = (untilMs: number, mostMs: number, nowMs: number): number =>
+  untilMs - nowMs > mostMs ? 0 : Math.max(0, untilMs - nowMs);

@@ -69,3 +69,19 @@ test("it is counted from the 16th call without an answer to the next answer, tho
   circuit.answered(host);
   expect(circuit.silent()).toBe(0);
 });
+
+test("while the clock was ahead it was left alone: it is asked as soon as the clock is set back", () => {
+  const circuit = createHostCircuit({ callMaxMs });
+  const aheadMs = 86_400_000;
+  for (let nth = 0; nth < 16; nth++) circuit.unanswered(host, aheadMs);
+  expect(circuit.restOf(host, aheadMs)).toBe(15_000);
+
+  expect(circuit.restOf(host, 0)).toBe(0);
+  expect(circuit.restOf(host, 0)).toBe(callMaxMs);
+  circuit.unanswered(host, 500);
+  expect(circuit.restOf(host, 500)).toBe(30_000);
+
+  // Nor is the call waited for that asked while the clock was ahead.
+  expect(circuit.restOf(host, aheadMs)).toBe(0);
+  expect(circuit.restOf(host, 40_000)).toBe(0);
+});
