@@ -88,9 +88,11 @@ export function clusterOf(kafka: Kafka): Cluster {
   const make = Object.getOwnPropertySymbols(kafka).find(
     ({ description }) => description === "private:Kafka:createCluster",
   );
-  if (make === undefined) throw new Error("this kafkajs makes no cluster");
   // The types know nothing of the symbol.
-  return (kafka as unknown as Record<symbol, (options: object) => Cluster>)[make]?.({}) as Cluster;
+  const makers = kafka as unknown as Record<symbol, (options: object) => Cluster>;
+  const cluster = make && makers[make]?.({});
+  if (cluster === undefined) throw new Error("this kafkajs makes no cluster");
+  return cluster;
 }
 
 /**

@@ -3,9 +3,8 @@ import type { Database } from "../ports.ts";
 import type { Leadership } from "./leadership.ts";
 import { idempotencyTtlMs } from "./store.ts";
 import type { SweepTask } from "./sweep.ts";
-import { iso } from "./time.ts";
+import { iso, isTimeAgain } from "./time.ts";
 
-/** Either way: the clock may have been set back. */
 const lookEveryMs = 60_000;
 /** Rows that one statement deletes at most: 14 ms on a server, 1.4 µs each. */
 const pageMax = 10_000;
@@ -17,7 +16,7 @@ export function expiredKeysTask({ db }: { db: Database }, leadership: Leadership
   let doneMs = 0;
 
   return async (nowMs) => {
-    if (Math.abs(nowMs - doneMs) < lookEveryMs || (await leadership.hold()) === null) return;
+    if (!isTimeAgain(doneMs, nowMs, lookEveryMs) || (await leadership.hold()) === null) return;
     const expiredBefore = iso(nowMs - idempotencyTtlMs);
     const endMs = performance.now() + roundMaxMs;
     while (performance.now() < endMs) {

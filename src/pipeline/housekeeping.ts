@@ -8,6 +8,7 @@ import type { Telemetry } from "../telemetry.ts";
 import type { Archiving } from "./archiving.ts";
 import type { Leadership } from "./leadership.ts";
 import type { SweepTask } from "./sweep.ts";
+import { isTimeAgain } from "./time.ts";
 
 interface Needs {
   db: Database;
@@ -17,7 +18,6 @@ interface Needs {
   archiving: Archiving | null;
 }
 
-/** Either way: a clock that was set back by a year would keep partitions from being made for a year. */
 const housekeepingEveryMs = 60_000;
 const maintainEveryMs = 600_000;
 
@@ -29,7 +29,7 @@ export function housekeepingTask(needs: Needs, leadership: Leadership, startedMs
 
   return async (nowMs) => {
     await db.boundRecovery();
-    if (Math.abs(nowMs - keptMs) < housekeepingEveryMs || (await leadership.hold()) === null) return;
+    if (!isTimeAgain(keptMs, nowMs, housekeepingEveryMs) || (await leadership.hold()) === null) return;
     keptMs = nowMs;
     await ensurePartitions(db.orm, nowMs, periodDaysFor(retentionDays));
     archiving?.begin(nowMs);
@@ -39,7 +39,7 @@ export function housekeepingTask(needs: Needs, leadership: Leadership, startedMs
     if (dropped.length > 0)
       telemetry.log("info", "dropped what is older than RETENTION_DAYS", { tables: dropped.join(", ") });
     await deleteOldStrays(db.orm, old);
-    if (Math.abs(nowMs - maintainedMs) < maintainEveryMs) return;
+    if (!isTimeAgain(maintainedMs, nowMs, maintainEveryMs)) return;
     maintainedMs = nowMs;
     await db.maintain();
   };

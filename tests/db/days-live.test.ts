@@ -12,6 +12,7 @@ import { openPostgresDatabase } from "../../src/adapters/database-postgres.ts";
 import type { Database } from "../../src/ports.ts";
 import { postgresOptions, quiet } from "../adapters/postgres-options.ts";
 import { testDatabase } from "../databases.ts";
+import { eventually } from "../eventually.ts";
 import { notificationColumns } from "./notification-columns.ts";
 
 setDefaultTimeout(60_000);
@@ -82,14 +83,16 @@ test("while somebody reads, writes go on beside the making and dropping of days;
   }
 });
 
-/** Resolves once so many sessions of this database wait for a lock, or `work` has ended: its wait is bounded. */
-async function waiting({ orm }: Database, sessions: number, work: Promise<unknown>): Promise<void> {
+/** Resolves once so many connections to this database wait for a lock, or `work` has ended: its wait is bounded. */
+async function waiting({ orm }: Database, connections: number, work: Promise<unknown>): Promise<void> {
   let over = false;
-  void work.finally(() => {
+  const end = () => {
     over = true;
-  });
+  };
+  work.then(end, end);
   const waiters = sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-  while (!over && rowsOf(await orm.execute(waiters)).length < sessions);
+  const atOnce = { intervalMs: 0 };
+  await eventually(async () => over || rowsOf(await orm.execute(waiters)).length >= connections, atOnce);
 }
 
 test("what is replayed while its day is about to be dropped is kept", async () => {
