@@ -120,7 +120,8 @@ function deleteTopics(brokers: string, prefix: string): Promise<void> {
   });
 }
 
-async function administer<T>(brokers: string, work: (admin: Admin) => Promise<T>): Promise<T> {
+/** Asks the brokers by a client that is the test's own. */
+export async function administer<T>(brokers: string, work: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = new Kafka({ brokers: brokers.split(","), logLevel: logLevel.NOTHING }).admin();
   try {
     await admin.connect();
