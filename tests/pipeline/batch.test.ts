@@ -1,7 +1,8 @@
 /** Gathers what arrives while earlier flushes are under way. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { type Batcher, createBatcher, type Overdue } from "../../src/pipeline/batch.ts";
+import { type Batcher, type BatchOptions, createBatcher } from "../../src/pipeline/batch.ts";
+import { eventually } from "../eventually.ts";
 
 interface Item {
   nth: number;
@@ -87,7 +88,7 @@ describe("a batcher", () => {
   });
 
   test("has as many flushes under way as it may, and no more", async () => {
-    const { batcher, batches, release } = gated({ rowsMax: 1, inFlightMax: 2 });
+    const { batcher, batches, release } = gated({ rowsMax: 64, inFlightMax: 2, rowsOf: () => 64 });
     const added = [1, 2, 3, 4].map((item) => batcher.add(item));
     await turn();
     expect(batches).toEqual([[1], [2]]);
@@ -95,6 +96,33 @@ describe("a batcher", () => {
     release();
     await Promise.all(added);
     expect(batches).toEqual([[1], [2], [3], [4]]);
+  });
+
+  test("begins a flush beside another for many rows at once, and for few once that one takes long", async () => {
+    let nowMs = 0;
+    const { batcher, batches, release } = gated({
+      rowsMax: 100,
+      inFlightMax: 3,
+      rowsOf: (item) => item,
+      nowMs: () => nowMs,
+    });
+    const added = [batcher.add(1)];
+    await turn();
+    added.push(batcher.add(64));
+    await turn();
+    expect(batches).toEqual([[1], [64]]);
+
+    nowMs = 9;
+    added.push(batcher.add(2));
+    await turn();
+    added.push(batcher.add(3));
+    await turn();
+    expect(batches).toEqual([[1], [64]]);
+    nowMs = 10;
+    expect(await eventually(() => batches[2])).toEqual([2, 3]);
+
+    release();
+    await Promise.all(added);
   });
 
   test("is drained only once all that was added is flushed, and at once where nothing was", async () => {
@@ -125,10 +153,12 @@ describe("a batcher", () => {
 });
 
 /** A batcher of numbers whose flushes end when they are released. */
-function gated(options: { rowsMax: number; inFlightMax: number; overdue?: Overdue }) {
+function gated(
+  options: Partial<BatchOptions<number>> & Pick<BatchOptions<number>, "rowsMax" | "inFlightMax">,
+) {
   const batches: number[][] = [];
   const gate = Promise.withResolvers<void>();
-  const batcher: Batcher<number, number> = createBatcher({ ...options, rowsOf: () => 1 }, async (batch) => {
+  const batcher: Batcher<number, number> = createBatcher({ rowsOf: () => 1, ...options }, async (batch) => {
     batches.push(batch);
     await gate.promise;
     return batch;
