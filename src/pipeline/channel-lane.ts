@@ -19,8 +19,11 @@ export interface Lane<Claimed> {
   isClaiming: boolean;
 }
 
-/** `readyMost`: what may be ready that is claimed with its plan. */
-export function createLane<Claimed>(readyMost: () => number): Lane<Claimed> {
+/** `most`: what may be ready that is claimed with its plan. `sentIn`: see Places. */
+export function createLane<Claimed>({
+  most,
+  sentIn,
+}: Pick<Parameters<typeof createPlaces>[0], "most" | "sentIn">): Lane<Claimed> {
   const lane = {
     waiting: new Map<string, Offered>(),
     wasFull: false,
@@ -29,7 +32,8 @@ export function createLane<Claimed>(readyMost: () => number): Lane<Claimed> {
     isClaiming: false,
   };
   const places = createPlaces({
-    most: readyMost,
+    most,
+    sentIn,
     held: () => lane.ready.length,
     before: () => lane.waiting.size + lane.inClaim,
   });

@@ -91,7 +91,10 @@ export function createChannelQueue<Claimed>({
   const ended = createRecentCount(readyAheadMs, nowMs);
   const readyMost = () =>
     Math.min(Math.max(ended.lately(), concurrency * readyPerSendMin), concurrency * readyPerSendMax);
-  const lanes = new Map(priorities.map((priority) => [priority, createLane<Claimed>(readyMost)]));
+  const sentIn = (ms: number) => (ended.lately() * ms) / readyAheadMs;
+  const lanes = new Map(
+    priorities.map((priority) => [priority, createLane<Claimed>({ most: readyMost, sentIn })]),
+  );
   let sending = 0;
   let begun = 0;
   let handingBack = 0;

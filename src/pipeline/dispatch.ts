@@ -2,7 +2,7 @@ import type { Priority } from "../channels/channel.ts";
 import { type Cache, EventsRefused, type NotificationEvent } from "../ports.ts";
 import { storePiece } from "./dispatch-store.ts";
 import type { LanePace } from "./lane-pace.ts";
-import { type Planned, placeNext } from "./placing.ts";
+import { type Planned, placeNext, sendersLast } from "./placing.ts";
 import { plan } from "./plan.ts";
 import { loadProfiles } from "./profiles.ts";
 import { type Refused, storeOrRefuse } from "./refusal.ts";
@@ -13,7 +13,7 @@ type Needs = Parameters<typeof storePiece>[0] & {
   cachePreferencesTtlSeconds: number;
 };
 
-/** How long the deliveries of a piece may wait for places before they are queued, in milliseconds. */
+/** How long a batch may wait for places, in milliseconds; what has none by then is queued. */
 const placesWaitMs = 100;
 
 /**
@@ -51,10 +51,12 @@ async function dispatchPart(needs: Needs, batch: NotificationEvent[], lane: Prio
     return { event, profile, decisions: plan(event, profile, deliver.reachable, nowMs), atOnce: [] };
   });
   let tookMs = performance.now() - startedMs;
-  const waitUntilMs = performance.now() + placesWaitMs;
-  for (let rest = planned; rest.length > 0; ) {
-    const piece = await placeNext(deliver, rest, lane, waitUntilMs - performance.now());
+  let waitMs = placesWaitMs;
+  for (let rest = sendersLast(planned); rest.length > 0; ) {
+    const askedMs = performance.now();
+    const piece = await placeNext(deliver, rest, lane, waitMs);
     const beganMs = performance.now();
+    waitMs -= beganMs - askedMs;
     try {
       await storePiece(needs, piece.placed, lane);
     } finally {

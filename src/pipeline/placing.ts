@@ -54,6 +54,14 @@ export async function placeNext(
   };
 }
 
+/** What needs no place goes first, and waits for none. */
+export function sendersLast(planned: Planned[]): Planned[] {
+  const { senders = [], others = [] } = Object.groupBy(planned, (one) =>
+    sendsOf(one).length > 0 ? "senders" : "others",
+  );
+  return [...others, ...senders];
+}
+
 const isExternal = (channel: Channel): channel is ExternalChannel => channel !== "inbox";
 
 const sendsOf = ({ decisions }: Planned): ExternalChannel[] =>

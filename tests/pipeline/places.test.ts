@@ -12,8 +12,13 @@ const longMs = 60_000;
 
 /** Places of which there are ten, and a queue that is filled by hand. */
 function tenPlaces() {
-  const state = { held: 0, before: 0 };
-  const places = createPlaces({ most: () => 10, held: () => state.held, before: () => state.before });
+  const state = { held: 0, before: 0, sentASecond: 0 };
+  const places = createPlaces({
+    most: () => 10,
+    held: () => state.held,
+    before: () => state.before,
+    sentIn: (ms) => (state.sentASecond * ms) / 1000,
+  });
   return { places, state };
 }
 
@@ -52,11 +57,23 @@ describe("places", () => {
     expect(await places.take(2, 0)).toBe(2);
   });
 
-  test("are for nobody while others wait to be claimed, and are not even waited for behind many", async () => {
+  test("are for nobody while others wait to be claimed, and are waited for where those are sent within a second", async () => {
     const { places, state } = tenPlaces();
-    state.before = 1;
+    state.before = 100;
+    state.sentASecond = 100;
     expect(await places.take(1, 1)).toBe(0);
+    const taken = places.take(1, longMs);
+    state.before = 0;
+    places.recheck();
+    expect(await taken).toBe(1);
+  });
+
+  test("are not waited for behind more than there are, unless those are sent within a second", async () => {
+    const { places, state } = tenPlaces();
     state.before = 11;
+    expect(await places.take(1, longMs)).toBe(0);
+    state.before = 101;
+    state.sentASecond = 100;
     expect(await places.take(1, longMs)).toBe(0);
   });
 });
