@@ -56,11 +56,12 @@ export async function placeNext(
 
 /** What needs no place goes first, and waits for none. */
 export function sendersLast(planned: Planned[]): Planned[] {
-  const { senders = [], others = [] } = Object.groupBy(planned, (one) =>
-    sendsOf(one).length > 0 ? "senders" : "others",
-  );
-  return [...others, ...senders];
+  const senders = planned.filter(isSender);
+  if (senders.length === 0 || senders.length === planned.length) return planned;
+  return [...planned.filter((one) => !isSender(one)), ...senders];
 }
+
+const isSender = ({ decisions }: Planned) => decisions.some(({ does }) => does === "send");
 
 const isExternal = (channel: Channel): channel is ExternalChannel => channel !== "inbox";
 
