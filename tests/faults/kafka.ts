@@ -1,10 +1,13 @@
 /** Kafka that is gone for a while, that deals its partitions anew, that carries what is no event. */
 import { Kafka, logLevel } from "kafkajs";
+import { workAroundKafkaJs } from "../../src/adapters/kafka-workarounds.ts";
 import { priorities } from "../../src/channels/channel.ts";
 import { eventually } from "../eventually.ts";
 import type { Fault } from "./fault.ts";
 import type { Seat } from "./seats.ts";
 import { serverOf } from "./stack.ts";
+
+workAroundKafkaJs();
 
 /** A consumer's session is 10 s, its longest wait before another start 5 s. */
 const rejoinMaxMs = 25_000;
