@@ -15,7 +15,7 @@ export interface OwnDatabase extends AsyncDisposable {
  */
 export async function testDatabase(server = sharedServer()): Promise<OwnDatabase> {
   const name = `carillon_test_${newId(Date.now()).replaceAll("-", "").slice(-20)}`;
-  await onServer(server, (sql) => sql.unsafe(`create database ${name}`));
+  await onServer(server, async (sql) => sql.unsafe(`create database ${name} ${await languageOrder(sql)}`));
   const url = new URL(server);
   url.pathname = `/${name}`;
   return {
@@ -24,6 +24,17 @@ export async function testDatabase(server = sharedServer()): Promise<OwnDatabase
       await onServer(server, (sql) => sql.unsafe(`drop database if exists ${name} with (force)`));
     },
   };
+}
+
+/**
+ * Text in the order of a language, as most servers have it that people run: the shared one has the order of bytes, in which what
+ * relies on it would pass. A server without ICU, or older than 15, makes what it has.
+ */
+async function languageOrder(sql: postgres.Sql): Promise<string> {
+  const [found] = await sql<{ can: boolean }[]>`
+    select current_setting('server_version_num')::int >= 150000
+      and exists (select from pg_collation where collprovider = 'i') as can`;
+  return found?.can ? "template template0 locale_provider icu icu_locale 'en-US'" : "";
 }
 
 /** The URL of the shared PostgreSQL server. */
