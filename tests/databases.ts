@@ -28,12 +28,11 @@ export async function testDatabase(server = sharedServer()): Promise<OwnDatabase
 
 /**
  * Text in the order of a language, as most servers have it that people run: the shared one has the order of bytes, in which what
- * relies on it would pass. A server without ICU, or older than 15, makes what it has.
+ * relies on it would pass. A server without ICU makes what it has.
  */
 async function languageOrder(sql: postgres.Sql): Promise<string> {
   const [found] = await sql<{ can: boolean }[]>`
-    select current_setting('server_version_num')::int >= 150000
-      and exists (select from pg_collation where collprovider = 'i') as can`;
+    select exists (select from pg_collation where collprovider = 'i') as can`;
   return found?.can ? "template template0 locale_provider icu icu_locale 'en-US'" : "";
 }
 

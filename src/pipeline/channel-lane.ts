@@ -1,4 +1,4 @@
-import { createPlaces, type Places } from "./places.ts";
+import { createPlaces, type Places, type QueueFacts } from "./places.ts";
 
 /** A delivery that is leased to this process. */
 export interface Offered {
@@ -19,11 +19,7 @@ export interface Lane<Claimed> {
   isClaiming: boolean;
 }
 
-/** `most`: what may be ready that is claimed with its plan. `sentIn`: see Places. */
-export function createLane<Claimed>({
-  most,
-  sentIn,
-}: Pick<Parameters<typeof createPlaces>[0], "most" | "sentIn">): Lane<Claimed> {
+export function createLane<Claimed>(ofChannel: Pick<QueueFacts, "most" | "sentIn">): Lane<Claimed> {
   const lane = {
     waiting: new Map<string, Offered>(),
     wasFull: false,
@@ -32,8 +28,7 @@ export function createLane<Claimed>({
     isClaiming: false,
   };
   const places = createPlaces({
-    most,
-    sentIn,
+    ...ofChannel,
     held: () => lane.ready.length,
     before: () => lane.waiting.size + lane.inClaim,
   });

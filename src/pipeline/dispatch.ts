@@ -2,7 +2,7 @@ import type { Priority } from "../channels/channel.ts";
 import { type Cache, EventsRefused, type NotificationEvent } from "../ports.ts";
 import { storePiece } from "./dispatch-store.ts";
 import type { LanePace } from "./lane-pace.ts";
-import { type Planned, placeNext, sendersLast } from "./placing.ts";
+import { type Planned, placelessFirst, placeNext } from "./placing.ts";
 import { plan } from "./plan.ts";
 import { loadProfiles } from "./profiles.ts";
 import { type Refused, storeOrRefuse } from "./refusal.ts";
@@ -52,7 +52,7 @@ async function dispatchPart(needs: Needs, batch: NotificationEvent[], lane: Prio
   });
   let tookMs = performance.now() - startedMs;
   let waitMs = placesWaitMs;
-  for (let rest = sendersLast(planned); rest.length > 0; ) {
+  for (let rest = placelessFirst(planned); rest.length > 0; ) {
     const askedMs = performance.now();
     const piece = await placeNext(deliver, rest, lane, waitMs);
     const beganMs = performance.now();

@@ -11,7 +11,7 @@ export interface Places {
   recheck(): void;
 }
 
-interface Needs {
+export interface QueueFacts {
   /** How many the queue may hold now. */
   most: () => number;
   /** How many of them it holds. */
@@ -38,7 +38,7 @@ interface Waiter {
  * What is planned faster than it is sent waits here for a moment, and is ours with its plan; else it would go the long way:
  * stored as queued, kept by its id, claimed, read again. Who comes first is served first.
  */
-export function createPlaces({ most, held, before, sentIn }: Needs): Places {
+export function createPlaces({ most, held, before, sentIn }: QueueFacts): Places {
   let taken = 0;
   const waiters: Waiter[] = [];
 

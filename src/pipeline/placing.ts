@@ -55,13 +55,13 @@ export async function placeNext(
 }
 
 /** What needs no place goes first, and waits for none. */
-export function sendersLast(planned: Planned[]): Planned[] {
-  const senders = planned.filter(isSender);
-  if (senders.length === 0 || senders.length === planned.length) return planned;
-  return [...planned.filter((one) => !isSender(one)), ...senders];
+export function placelessFirst(planned: Planned[]): Planned[] {
+  const others = planned.filter(needsPlace);
+  if (others.length === 0 || others.length === planned.length) return planned;
+  return [...planned.filter((one) => !needsPlace(one)), ...others];
 }
 
-const isSender = ({ decisions }: Planned) => decisions.some(({ does }) => does === "send");
+const needsPlace = ({ decisions }: Planned) => decisions.some(({ does }) => does === "send");
 
 const isExternal = (channel: Channel): channel is ExternalChannel => channel !== "inbox";
 

@@ -2,37 +2,27 @@
 import { expect, test } from "bun:test";
 import type { Channel, Profile } from "../../src/channels/channel.ts";
 import { createPlaces } from "../../src/pipeline/places.ts";
-import { type Planned, placeNext, sendersLast } from "../../src/pipeline/placing.ts";
+import { type Planned, placelessFirst, placeNext } from "../../src/pipeline/placing.ts";
 import type { Decision } from "../../src/pipeline/plan.ts";
+import { eventOf } from "../adapters/event-log.contract.ts";
 
 function planned(id: string, ...decisions: [Channel, Decision["does"]][]): Planned {
   return {
-    event: {
-      id,
-      projectId: "",
-      test: false,
-      userId: id,
-      priority: "normal",
-      channels: null,
-      scheduled: false,
-      expiresAt: null,
-      profileAt: null,
-      trace: null,
-    },
+    event: { ...eventOf("normal", id), id },
     profile: { id } as Profile,
     decisions: decisions.map(([channel, does]) => ({ channel, does, reason: "no_address" }) as Decision),
     atOnce: [],
   };
 }
 
-test("what is sent nowhere is stored first, and waits for no place; both keep their order", async () => {
+test("what needs no place is stored first, and waits for none; both keep their order", async () => {
   const batch = [
     planned("a webhook", ["webhook", "send"]),
     planned("an inbox", ["inbox", "store"]),
     planned("both", ["inbox", "store"], ["webhook", "send"]),
     planned("a skipped one", ["email", "skip"]),
   ];
-  const sorted = sendersLast(batch);
+  const sorted = placelessFirst(batch);
   expect(sorted.map(({ event }) => event.id)).toEqual(["an inbox", "a skipped one", "a webhook", "both"]);
 
   const onePlace = createPlaces({ most: () => 1, held: () => 0, before: () => 0, sentIn: () => 0 });

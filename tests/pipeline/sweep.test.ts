@@ -1,12 +1,8 @@
 /** What the event log did not take, or lost with its process, the sweep publishes from the database. */
 import { expect, test } from "bun:test";
 import { createMemoryEventLog } from "../../src/adapters/event-log-memory.ts";
-import { workNeeds } from "../../src/app.ts";
 import { createAccept } from "../../src/pipeline/accept.ts";
-import { createDeliver } from "../../src/pipeline/deliver.ts";
-import { dispatch } from "../../src/pipeline/dispatch.ts";
 import { createLeadership } from "../../src/pipeline/leadership.ts";
-import { createRecord } from "../../src/pipeline/record.ts";
 import { createSweep } from "../../src/pipeline/sweep.ts";
 import { pendingTask } from "../../src/pipeline/sweep-publish.ts";
 import type { EventLog } from "../../src/ports.ts";
@@ -15,6 +11,7 @@ import { nothingOpen } from "../process/client.ts";
 import { arrivals } from "../process/receivers.ts";
 import { servers, stacks } from "../stacks.ts";
 import { day, minute, second } from "./clock.ts";
+import { dispatchOf } from "./dispatch-by-hand.ts";
 import { hangingWebhooks } from "./hanging.ts";
 import { aNotification, projectOf } from "./rows.ts";
 import { createWorld } from "./world.ts";
@@ -31,17 +28,16 @@ test.each(stacks)(
     const sweep = createSweep({ ...app, intervalMs: 60_000 }, [
       pendingTask({ ...app, ...app.config, log }, leadership),
     ]);
-    const needs = workNeeds({ ...app, parts: { ...app, log, close: async () => {} } });
-    const deliver = createDeliver({ ...needs, record: createRecord(app), onRoom: () => {} });
+    const plan = dispatchOf(world);
     await sweep.run();
     const projectId = await projectOf(world);
     const notifications = Array.from({ length: 12 }, () => aNotification({ projectId, nowMs: clock.now() }));
     const open = Promise.withResolvers<void>();
     const dispatched: string[][] = [];
-    log.consume(async (batch, lane) => {
+    log.consume(async (batch) => {
       await open.promise;
       dispatched.push(batch.map(({ id }) => id));
-      await dispatch({ ...needs, deliver }, batch, lane);
+      await plan(batch);
     });
 
     await accept.submit({ notifications, idempotency: null });
