@@ -33,13 +33,7 @@ export interface NotificationColumns {
   tracestates: (string | null)[];
 }
 
-/**
- * `batchInsert` of the guide for notifications, by a statement that does two things: a scheduled one gets its
- * row in `due` along with it.
- */
-export const insertNotifications = statement<NotificationColumns & Record<string, unknown>>(
-  "insertNotifications",
-  sql`
+const inserting = (delivered: SQL) => sql`
     with given as (
       select * from ${unnested({
         ids: notifications.id,
@@ -60,13 +54,35 @@ export const insertNotifications = statement<NotificationColumns & Record<string
     ), scheduled as (
       insert into due (notification_id, channel, priority, at, leased)
       select id, '', priority, send_at, false from given where status = 'scheduled'
-    )
+    )${delivered}
     insert into notifications
       (id, project_id, user_id, priority, status, channels, title, body, data, metadata, send_at, expires_at,
         traceparent, tracestate)
     select id, project_id, user_id, priority, status, channels, title, body, data::jsonb, metadata::jsonb,
       send_at, expires_at, traceparent, tracestate
-    from given`,
+    from given`;
+
+/**
+ * `batchInsert` of the guide for notifications, by a statement that does two things: a scheduled one gets its
+ * row in `due` along with it.
+ */
+export const insertNotifications = statement<NotificationColumns & Record<string, unknown>>(
+  "insertNotifications",
+  inserting(sql``),
+);
+
+/**
+ * The same where some are stored as sent: those get their delivery to the inbox as well. Whoever holds that table, as a migration
+ * may, holds up these and no others.
+ */
+export const insertNotificationsInInbox = statement<
+  NotificationColumns & { now: string } & Record<string, unknown>
+>(
+  "insertNotificationsInInbox",
+  inserting(sql`, delivered as (
+      insert into deliveries (notification_id, channel, project_id, user_id, status, tries, updated_at)
+      select id, 'inbox', project_id, user_id, 'sent', 0, ${p("now")}::timestamptz from given where status = 'sent'
+    )`),
 );
 
 const getNotificationById = prepared("getNotificationById", (db) =>

@@ -3,6 +3,7 @@ import type { Json, Profile } from "../channels/channel.ts";
 import { webhookUrlFault } from "../channels/webhook-address.ts";
 import type { Fault } from "../errors.ts";
 import type { NewNotification } from "../pipeline/accept.ts";
+import { firstStatusOf } from "../pipeline/plan.ts";
 import type { TraceContext } from "../trace-context.ts";
 import { validationError } from "./problem.ts";
 import type { NotificationInput } from "./schemas.ts";
@@ -26,6 +27,7 @@ export function newNotification(input: NotificationInput, options: IntakeOptions
   const sendAtMs = input.send_at === undefined ? null : Date.parse(input.send_at);
   const expiresAtMs = input.expires_at === undefined ? null : Date.parse(input.expires_at);
   const profile = typeof input.to === "string" ? null : profileOf(input.to.user_id, input.to);
+  const channels = input.channels === undefined ? null : [...new Set(input.channels)];
   const faults = [
     ...timeFaults(sendAtMs, expiresAtMs, options),
     ...(profile === null
@@ -35,12 +37,12 @@ export function newNotification(input: NotificationInput, options: IntakeOptions
   if (faults.length > 0) throw validationError(faults);
   return {
     id: newId(nowMs),
-    status: sendAtMs !== null && sendAtMs > nowMs ? "scheduled" : "pending",
+    status: firstStatusOf({ channels, sendAtMs, expiresAtMs }, nowMs),
     projectId,
     test,
     profile,
     userId: typeof input.to === "string" ? input.to : input.to.user_id,
-    channels: input.channels === undefined ? null : [...new Set(input.channels)],
+    channels,
     priority: input.priority,
     title: input.title,
     body: input.body,

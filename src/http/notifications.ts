@@ -39,7 +39,7 @@ const create = operation({
   tag: "Notifications",
   summary: "Send a notification",
   description:
-    "Answered after it is committed: from then on it is delivered, or ends with a reason. With an Idempotency-Key, repeating the request gives the same answer and sends nothing again.",
+    'Answered after it is committed: from then on it is delivered, or ends with a reason. What is for the inbox alone (`channels: ["inbox"]`) is in it by then, and its status is `sent`. With an Idempotency-Key, repeating the request gives the same answer and sends nothing again.',
   scope: "send",
   body: notificationInput,
   idempotent: true,

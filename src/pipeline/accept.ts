@@ -4,6 +4,8 @@ import type { Cache, Clock, Database, EventLog, NotificationEvent } from "../por
 import type { Telemetry } from "../telemetry.ts";
 import type { Tracing } from "../telemetry-tracing.ts";
 import type { TraceContext } from "../trace-context.ts";
+import { type FirstStatus, inboxAlone } from "./plan.ts";
+import { countInInbox, planFactsOf } from "./plan-facts.ts";
 import { profileKeyOf } from "./profiles.ts";
 import { createRepeats, notAsked, type Recalled, type Repeats } from "./repeats.ts";
 import { insertSubmissions } from "./store.ts";
@@ -12,7 +14,7 @@ import { createWaitingRoom, placeOf } from "./waiting-room.ts";
 /** A valid notification with its id, about to be stored. Times in milliseconds since the epoch. */
 export interface NewNotification {
   id: string;
-  status: "pending" | "scheduled";
+  status: FirstStatus;
   projectId: string;
   test: boolean;
   /** Came inline with the notification; null where only the user's id was given. */
@@ -179,6 +181,11 @@ async function flush(
   for (const [priority, these] of Map.groupBy(stored, ({ notification }) => notification.priority)) {
     telemetry.notificationsAccepted(priority, these.length);
   }
+  tellInInbox(
+    needs,
+    stored.flatMap(({ notification }) => (notification.status === "sent" ? [notification] : [])),
+    startedMs,
+  );
   const published = log.publishBuffered(
     stored
       .filter(({ notification }) => notification.status === "pending")
@@ -188,6 +195,35 @@ async function flush(
   await published;
   return receipts;
 }
+
+/** What was stored as sent is planned, delivered and closed by that. */
+function tellInInbox(
+  { telemetry, tracing, clock }: Needs,
+  notifications: NewNotification[],
+  startedMs: number,
+): void {
+  if (notifications.length === 0) return;
+  const nowMs = clock.now();
+  for (const [lane, these] of Map.groupBy(notifications, ({ priority }) => priority)) {
+    countInInbox(
+      telemetry,
+      lane,
+      these.map(({ id }) => id),
+      { nowMs },
+    );
+  }
+  telemetry.notificationsClosed("sent", notifications.length);
+  telemetry.notificationsPlanned(() => notifications.values().map((one) => factsOf(one, nowMs)));
+  if (tracing === null) return;
+  const endMs = Date.now();
+  const beganMs = endMs - (performance.now() - startedMs);
+  for (const one of notifications) {
+    if (tracing.keeps(one.trace)) tracing.planned(factsOf(one, nowMs), beganMs, endMs);
+  }
+}
+
+const factsOf = (notification: NewNotification, nowMs: number) =>
+  planFactsOf({ ...notification, scheduled: false }, inboxAlone, nowMs);
 
 function profileAtOf({ profile, projectId, userId }: NewNotification, { profiles }: Receipt): number | null {
   return profile === null ? null : (profiles.get(profileKeyOf({ projectId, userId }))?.changedAt ?? null);

@@ -1,4 +1,3 @@
-import { idTimeMs } from "../../db/id.ts";
 import {
   insertPlans,
   insertPlansToSend,
@@ -13,7 +12,8 @@ import type { PlanFacts } from "../telemetry-wide.ts";
 import type { ClaimedMessage } from "./claim.ts";
 import type { Deliver } from "./deliver.ts";
 import type { Planned } from "./placing.ts";
-import type { Decision } from "./plan.ts";
+import { type Decision, outcomeOf } from "./plan.ts";
+import { countInInbox, planFactsOf } from "./plan-facts.ts";
 import { batchesAtOnce } from "./planned-together.ts";
 import { iso } from "./time.ts";
 
@@ -48,7 +48,7 @@ export async function storePiece(needs: Needs, piece: Planned[], lane: Priority)
     if (row.kind !== "deliveries") continue;
     count += row.count;
     const { channel, status, notification_ids: ids } = row;
-    if (status === "sent") countStored(needs, ids, { scheduled, lane, nowMs });
+    if (status === "sent") countInInbox(telemetry, lane, ids, { nowMs, scheduled });
     if (channel === "inbox") continue;
     if (status === "queued" && !full.has(channel)) deliver.offer(channel, lane, ids, leaseUntilMs);
     if (status === "sending") {
@@ -107,36 +107,8 @@ function claimedWithPlan(
 /** Those that were stored now: an event that came twice was planned by whoever was first. Each has a delivery at least. */
 function* plansOf(planned: Planned[], stored: PlannedDeliveries[], nowMs: number): Generator<PlanFacts> {
   const ids = new Set(stored.flatMap(({ notification_ids }) => notification_ids));
-  for (const { event, decisions } of planned) {
-    if (!ids.has(event.id)) continue;
-    const { id, projectId, userId, test, priority, scheduled, trace } = event;
-    yield {
-      id,
-      projectId,
-      userId,
-      test,
-      priority,
-      status: outcomeOf(decisions).status,
-      decisions: Object.fromEntries(
-        decisions.map((decision) => [
-          decision.channel,
-          decision.does === "skip" ? decision.reason : decision.does,
-        ]),
-      ),
-      waitedMs: scheduled ? null : nowMs - idTimeMs(id),
-      trace,
-    };
-  }
-}
-
-/** What was stored in an inbox is delivered by that. */
-function countStored(
-  { telemetry }: Needs,
-  ids: string[],
-  { scheduled, lane, nowMs }: { scheduled: Set<string>; lane: Priority; nowMs: number },
-): void {
-  telemetry.recordNotificationSent("inbox", lane, "sent", ids.length);
-  for (const id of ids) if (!scheduled.has(id)) telemetry.deliveryEnded(lane, "inbox", idTimeMs(id), nowMs);
+  for (const { event, decisions } of planned)
+    if (ids.has(event.id)) yield planFactsOf(event, decisions, nowMs);
 }
 
 function columnsOf(piece: Planned[], lane: Priority, { deliver, leaseMs }: Needs, nowMs: number) {
@@ -172,12 +144,4 @@ function statusOf({ channel, does }: Decision, { atOnce }: Planned): string {
   if (does === "store") return "sent";
   if (does === "skip") return "skipped";
   return atOnce.some((placed) => placed === channel) ? "sending" : "queued";
-}
-
-/** The notification's own status, as soon as its plan is made. */
-function outcomeOf(decisions: Decision[]): { status: string; reason: string | null } {
-  if (decisions.some(({ does }) => does === "send")) return { status: "processing", reason: null };
-  if (decisions.some(({ does }) => does === "store")) return { status: "sent", reason: null };
-  const [first] = decisions;
-  return { status: "skipped", reason: first?.does === "skip" ? first.reason : null };
 }

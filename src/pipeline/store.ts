@@ -1,5 +1,5 @@
 import { claimIdempotencyKeys, findIdempotencyKey } from "../../db/queries/idempotency.ts";
-import { insertNotifications } from "../../db/queries/notifications.ts";
+import { insertNotifications, insertNotificationsInInbox } from "../../db/queries/notifications.ts";
 import { mergeUsers } from "../../db/queries/users.ts";
 import type { Drizzle } from "../../db/statement.ts";
 import type { Profile } from "../channels/channel.ts";
@@ -81,7 +81,7 @@ async function insertRows(
 ): Promise<Receipt["profiles"]> {
   if (rows.length === 0) return new Map();
   const profiles = await mergeProfiles(orm, rows, nowMs);
-  await insertNotifications(orm, {
+  const columns = {
     ids: rows.map(({ id }) => id),
     projectIds: rows.map(({ projectId }) => projectId),
     userIds: rows.map(({ userId }) => userId),
@@ -96,7 +96,10 @@ async function insertRows(
     expiresAt: rows.map(({ expiresAtMs }) => (expiresAtMs === null ? null : iso(expiresAtMs))),
     traceparents: rows.map(({ trace }) => trace?.traceparent ?? null),
     tracestates: rows.map(({ trace }) => trace?.tracestate ?? null),
-  });
+  };
+  if (columns.statuses.includes("sent"))
+    await insertNotificationsInInbox(orm, { ...columns, now: iso(nowMs) });
+  else await insertNotifications(orm, columns);
   return profiles;
 }
 

@@ -9,7 +9,8 @@ export const title = "Your order has shipped";
 export const text = "Order 42 is on its way and should be with you by Friday.";
 
 export interface Content {
-  channel: "inbox" | "webhook";
+  /** Without one its user is looked up, and it goes through the event log; to the inbox alone, where the user has no address. */
+  channel?: "inbox" | "webhook";
   priority?: "critical" | "high" | "normal" | "low";
   /** When it was meant to be sent, in milliseconds since the epoch: whoever gets it tells by it how long it took. */
   atMs?: number;
@@ -24,7 +25,7 @@ export function item(index: number, { channel, priority, atMs, user = userOf(ind
     to: user,
     title,
     body: text,
-    channels: [channel],
+    ...(channel === undefined ? {} : { channels: [channel] }),
     ...(priority === undefined ? {} : { priority }),
     ...(atMs === undefined ? {} : { data: { at: atMs } }),
     metadata: { order: 42 },

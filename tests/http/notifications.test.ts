@@ -50,6 +50,39 @@ describe.each(stacks)("on %s,", (stack) => {
     ]);
   });
 
+  test("what is for the inbox alone is in it with its answer", async () => {
+    const inboxOf = async (user: string) => (await service.call(`GET /v1/users/${user}/inbox`)).data;
+    const accepted = await send({ to: "reader", channels: ["inbox", "inbox"] });
+    expect(await inboxOf("reader")).toMatchObject([{ id: accepted.id }]);
+    expect(accepted).toMatchObject({ status: "sent", channels: ["inbox"] });
+    expect(await service.read(accepted.id)).toMatchObject({
+      status: "sent",
+      reason: null,
+      deliveries: [{ channel: "inbox", status: "sent", attempts: [{ provider: "inbox", outcome: "sent" }] }],
+    });
+    expectProblem(await cancel(accepted.id), "not_cancellable");
+
+    const asked = [
+      { to: { user_id: "many", email: "many@example.com" }, channels: ["inbox"] },
+      { to: "many", channels: ["inbox", "sms"] },
+      { to: "many", channels: ["inbox"], send_at: inAnHour() },
+      { to: "many", channels: ["inbox"], expires_at: "2020-01-01T00:00:00Z" },
+      { to: "many", channels: ["inbox"], priority: "low", expires_at: inAnHour() },
+    ];
+    const body = { notifications: asked.map(aNotification) };
+    const { data } = await service.call("POST /v1/notifications/bulk", { body });
+    expect(data.map(({ status }: { status: string }) => status)).toEqual([
+      "sent",
+      "pending",
+      "scheduled",
+      "pending",
+      "sent",
+    ]);
+    const there = (await inboxOf("many")).map(({ id }: { id: string }) => id);
+    expect(there).toEqual(expect.arrayContaining([data[0].id, data[4].id]));
+    expect(there).not.toContain(data[2].id);
+  });
+
   test("a channel that the user has no address for is skipped with its reason", async () => {
     const { id } = await send({ to: "nameless", channels: ["sms", "inbox"] });
     const { deliveries } = await service.until(id, "sent");

@@ -94,6 +94,59 @@ test.each(stacks)(
   },
 );
 
+test.each(stacks)(
+  "on %s, what is for the inbox alone needs no event log, and is told of as whatever is planned",
+  async (stack) => {
+    await using world = await createWorld({ stack, env: { LOG_LEVEL: "info" } });
+    const { app } = world;
+    const projectId = await projectOf(world);
+    const published: string[] = [];
+    const publishBuffered: EventLog["publishBuffered"] = async (events) => {
+      published.push(...events.map(({ id }) => id));
+      return 0;
+    };
+    const accept = createAccept({ ...app, ...app.config, log: { ...app.log, publishBuffered } });
+    const nowMs = app.clock.now();
+    const ofInbox = (fields: { userId: string; priority: "high" | "normal" }) =>
+      aNotification({ projectId, nowMs, status: "sent", channels: ["inbox"], ...fields });
+    const [first, second, other] = [
+      ofInbox({ userId: "ben", priority: "high" }),
+      ofInbox({ userId: "eve", priority: "normal" }),
+      aNotification({ projectId, nowMs, userId: "eve" }),
+    ];
+    await accept.submit({ notifications: [first, second, other], idempotency: null });
+
+    expect(published).toEqual([other.id]);
+    for (const { id, userId } of [first, second]) {
+      expect(await world.client.all(`/v1/users/${userId}/inbox`)).toMatchObject([{ id }]);
+    }
+    const metrics = await app.telemetry.metrics([]);
+    for (const line of [
+      'carillon_notifications_sent_total{channel="inbox",priority="high",outcome="sent"} 1',
+      'carillon_notifications_sent_total{channel="inbox",priority="normal",outcome="sent"} 1',
+      'carillon_accept_to_sent_seconds_count{priority="high",channel="inbox"} 1',
+      'carillon_accept_to_sent_seconds_count{priority="normal",channel="inbox"} 1',
+      'carillon_notifications_closed_total{status="sent"} 2',
+    ]) {
+      expect(metrics).toContain(`${line}\n`);
+    }
+    const told = world.errors
+      .splice(0)
+      .map((line) => JSON.parse(line))
+      .filter(({ message }) => message === "notification");
+    expect(told).toMatchObject(
+      [first, second].map(({ id, userId, priority }) => ({
+        notification_id: id,
+        user_id: userId,
+        priority,
+        status: "sent",
+        decisions: { inbox: "store" },
+        waited_ms: expect.any(Number),
+      })),
+    );
+  },
+);
+
 test.each(stacks)("on %s, what is critical is stored though flushes of others hang", async (stack) => {
   await using world = await createWorld({ stack });
   const { app } = world;

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { addressOf, type Channel, channels, type Profile } from "../../src/channels/channel.ts";
-import { plan, type Reachable } from "../../src/pipeline/plan.ts";
+import { firstStatusOf, inboxAlone, plan, type Reachable } from "../../src/pipeline/plan.ts";
 
 const someChannels = fc.array(fc.constantFrom(...channels), { minLength: 1 });
 const times = fc.integer({ min: 0, max: Date.parse("2100-01-01") });
@@ -102,6 +102,20 @@ test("the same question has the same answer, and asking changes nothing", () => 
       const first = plan(given, user, reachable, nowMs);
       expect(plan(given, user, reachable, nowMs)).toEqual(first);
       expect({ given, user }).toEqual(before);
+    }),
+  );
+});
+
+test("what is stored as sent has the inbox for its plan, whoever its user is, and all that has this plan is stored so", () => {
+  const asked = fc.oneof(fc.constant<Channel[]>(["inbox"]), fc.option(someChannels));
+  const whole = fc.record({ channels: asked, sendAtMs: fc.option(times), expiresAtMs: fc.option(times) });
+  fc.assert(
+    fc.property(whole, notifications, users, providers, times, (given, { test }, user, reachable, nowMs) => {
+      const { channels, sendAtMs, expiresAtMs } = given;
+      const decisions = plan({ channels, expiresAt: expiresAtMs, test }, user, reachable, nowMs);
+      const isLater = sendAtMs !== null && sendAtMs > nowMs;
+      const isAlone = channels !== null && Bun.deepEquals(decisions, inboxAlone);
+      expect(firstStatusOf(given, nowMs)).toBe(isLater ? "scheduled" : isAlone ? "sent" : "pending");
     }),
   );
 });

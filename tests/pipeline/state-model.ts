@@ -15,6 +15,7 @@ import type { Deliver } from "../../src/pipeline/deliver.ts";
 import { dispatch } from "../../src/pipeline/dispatch.ts";
 import { createLanePace } from "../../src/pipeline/lane-pace.ts";
 import { createLeadership } from "../../src/pipeline/leadership.ts";
+import { firstStatusOf } from "../../src/pipeline/plan.ts";
 import { createRecord, type Recorded } from "../../src/pipeline/record.ts";
 import { verdictOf } from "../../src/pipeline/retry.ts";
 import { createSweep } from "../../src/pipeline/sweep.ts";
@@ -155,16 +156,13 @@ export async function startModel(world: World) {
         const nowMs = clock.now();
         const id = `user-${step.user}`;
         const profile = { id, email: "ana@example.test", webhookUrl: "http://127.0.0.1/", ...unknownOf };
-        const notification = aNotification({
-          nowMs,
-          projectId,
-          userId: id,
-          profile,
+        const asked = {
           channels: step.channels,
-          status: step.sendInMs === null ? "pending" : "scheduled",
           sendAtMs: step.sendInMs === null ? null : nowMs + step.sendInMs,
           expiresAtMs: step.expiresInMs === null ? null : nowMs + step.expiresInMs,
-        });
+        };
+        const status = firstStatusOf(asked, nowMs);
+        const notification = aNotification({ nowMs, projectId, userId: id, profile, ...asked, status });
         await accept.submit({ notifications: [notification], idempotency: null });
         return;
       }

@@ -72,6 +72,7 @@ describe("a trace", () => {
       const notifications = [
         { to: "ana", title: "Hello", body: "Hi." },
         { to: "ben", title: "Hello", body: "Hi." },
+        { to: "ben", title: "Hello", body: "Hi.", channels: ["inbox"] },
         {},
       ];
       const traceparent = `00-${traceId}-${callersSpan}-01`;
@@ -81,12 +82,12 @@ describe("a trace", () => {
       await world.client.call("POST", "/v1/notifications", body, twice);
       await world.client.call("POST", "/v1/notifications", body, twice);
       await eventually(
-        async () => (await counted(world, 'carillon_notifications_closed_total{status="sent"}')) === 3,
+        async () => (await counted(world, 'carillon_notifications_closed_total{status="sent"}')) === 4,
       );
     }
     const names = collector.spans.filter((span) => span.traceId === traceId).map(({ name }) => name);
-    expect(names.filter((name) => name === "create normal")).toHaveLength(3);
-    expect(names.filter((name) => name === "process normal")).toHaveLength(3);
+    expect(names.filter((name) => name === "create normal")).toHaveLength(4);
+    expect(names.filter((name) => name === "process normal")).toHaveLength(4);
   });
 });
 

@@ -13,7 +13,7 @@ const lagEvents = 100;
 export const burstLag: Part = async ({ servers, scaled }) => {
   await using world = await openWorld(await servers());
   await using carillon = await startCarillon({ world, setup: "all" });
-  const load = { kind: "bulk", content: { channel: "inbox" }, concurrency } as const;
+  const load = { kind: "bulk", content: {}, concurrency } as const;
   await carillon.load({ ...load, requests: warmRequests });
   await carillon.inInbox(warmRequests * bulkItems);
   const requests = scaled(burst) / bulkItems;
