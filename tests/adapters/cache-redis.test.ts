@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { Redis } from "ioredis";
 import { cacheContract } from "./cache.contract.ts";
 import { staleContract } from "./cache-stale.contract.ts";
+import { startOwnRedis } from "./own-redis.ts";
 import { openRedisCache, sharedRedisUrl } from "./redis-cache.ts";
 
 cacheContract("Redis", async () => (await openRedisCache()).cache);
@@ -64,6 +65,23 @@ test("who asks for a key in one turn shares a read, and who asks after a change 
     expect(await here.cache.getOrSet<unknown>("key:1", nobody, 60)).toBe(nth);
     await earlier;
   }
+});
+
+test("what is asked for in one turn goes to Redis as one pipeline", async () => {
+  await using server = await startOwnRedis();
+  await using world = await openRedisCache({ redisUrl: server.url });
+  const keys = Array.from({ length: 500 }, (_, nth) => `user:${nth}`);
+  await world.cache.mSet(keys.map((key) => ({ key, value: key, ttlSeconds: 60 })));
+  const reads = async () => Number(/total_reads_processed:(\d+)/.exec(await server.admin.info("stats"))?.[1]);
+  const rounds: number[] = [];
+  for (let round = 0; round < 5; round += 1) {
+    const before = await reads();
+    const asked = keys.map((key) => world.cache.getOrSet(key, async () => "fetched", 60));
+    expect(await Promise.all(asked)).toEqual(keys);
+    rounds.push((await reads()) - before);
+  }
+  // The server reads 5 at most for the 500, and 23 to 164 where each command is written by itself.
+  expect(Math.max(...rounds)).toBeLessThan(15);
 });
 
 test("a lease that was flushed away keeps nothing", async () => {

@@ -11,26 +11,42 @@ const logging = "-Dorg.apache.logging.log4j.level=WARN";
 
 type Properties = Record<string, string | number>;
 
+/** A cluster that a further broker joins. */
+interface Cluster {
+  id: string;
+  controllerPort: number;
+  /** The broker's number in it; the first one's is 1. */
+  nodeId: number;
+}
+
+interface KafkaOptions {
+  /** Who may log in at its third port; without, it has none. */
+  login?: Login | undefined;
+  /** Without, it is the first of a cluster of its own, and its controller. */
+  joins?: Cluster;
+}
+
 /**
  * @param properties as in its server.properties; they win over ours
- * @param login who may log in at its third port; without, it has none
  * @throws Missing
  */
-export async function kafka(properties: Properties = {}, login?: Login): Promise<Recipe> {
+export async function kafka(
+  properties: Properties = {},
+  { login, joins }: KafkaOptions = {},
+): Promise<Recipe> {
   const classes = await classPath("kafka", join(import.meta.dir, "kafka"));
   const [, version] = /kafka_2\.13<\/artifactId>\s*<version>(.*)</.exec(await pom()) ?? [];
   return {
     name: "kafka",
     version: `Apache Kafka ${version}`,
-    portCount: login ? 3 : 2,
+    portCount: joins ? 1 : login ? 3 : 2,
     async format({ folder, ports }) {
       const configuration = join(folder, "server.properties");
-      await Bun.write(configuration, textOf({ ...propertiesOf(folder, ports, login), ...properties }));
-      const id = crypto
-        .getRandomValues(new Uint8Array(16))
-        .toBase64({ alphabet: "base64url", omitPadding: true });
+      const own = { ...propertiesOf(folder, ports, login), ...(joins && joinedProperties(joins, ports)) };
+      await Bun.write(configuration, textOf({ ...own, ...properties }));
       // With "=", since an id may start with a dash.
-      const format = ["kafka.tools.StorageTool", "format", `--cluster-id=${id}`, "--config", configuration];
+      const cluster = `--cluster-id=${joins?.id ?? newClusterId()}`;
+      const format = ["kafka.tools.StorageTool", "format", cluster, "--config", configuration];
       if (login) format.push(...scramUser(login));
       const outcome = await runCommand(["java", "-cp", classes, ...format], { cwd: folder });
       if (!outcome.ok) throw new Error(outcome.why);
@@ -42,6 +58,22 @@ export async function kafka(properties: Properties = {}, login?: Login): Promise
     signals: { stop: "SIGTERM", discard: "SIGKILL" },
   };
 }
+
+/** @param first the folder and the ports of a cluster's first broker */
+export async function clusterOf(first: {
+  folder: string;
+  ports: readonly number[];
+}): Promise<Omit<Cluster, "nodeId">> {
+  const [, controllerPort] = first.ports;
+  const [, id] =
+    /^cluster\.id=(.+)$/m.exec(await Bun.file(join(first.folder, "data/meta.properties")).text()) ?? [];
+  if (id === undefined || controllerPort === undefined)
+    throw new Error("this is no first broker of a cluster");
+  return { id, controllerPort };
+}
+
+const newClusterId = () =>
+  crypto.getRandomValues(new Uint8Array(16)).toBase64({ alphabet: "base64url", omitPadding: true });
 
 function pom(): Promise<string> {
   return Bun.file(join(import.meta.dir, "kafka/pom.xml")).text();
@@ -71,6 +103,13 @@ function propertiesOf(
     ...(login && loginProperties(login, { broker, controller, port })),
   };
 }
+
+const joinedProperties = ({ controllerPort, nodeId }: Cluster, [broker = 0]: number[]): Properties => ({
+  "process.roles": "broker",
+  "node.id": nodeId,
+  "controller.quorum.voters": `1@127.0.0.1:${controllerPort}`,
+  listeners: `PLAINTEXT://127.0.0.1:${broker}`,
+});
 
 function textOf(properties: Properties): string {
   return Object.entries(properties)

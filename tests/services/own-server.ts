@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { onceGone } from "../process.ts";
 import { tempFolder } from "../temp-folder.ts";
-import { kafka } from "./kafka.ts";
+import { clusterOf, kafka } from "./kafka.ts";
 import type { Login } from "./kafka-login.ts";
 import { end, launch } from "./launch.ts";
 import { freePorts } from "./ports.ts";
@@ -78,7 +78,21 @@ export async function startKafka(
   properties: Record<string, string | number> = {},
   login?: Login,
 ): Promise<OwnServer> {
-  return start(await kafka({ ...kafkaProperties, ...properties }, login));
+  return start(await kafka({ ...kafkaProperties, ...properties }, { login }));
+}
+
+/**
+ * A second broker in the cluster of the first, which stays its controller.
+ *
+ * @param properties as in Kafka's server.properties
+ * @throws Missing where Kafka cannot be had
+ */
+export async function startSecondBroker(
+  first: OwnServer,
+  properties: Record<string, string | number> = {},
+): Promise<OwnServer> {
+  const joins = { ...(await clusterOf(first)), nodeId: 2 };
+  return start(await kafka({ ...kafkaProperties, ...properties }, { joins }));
 }
 
 async function start(recipe: Recipe): Promise<OwnServer> {
