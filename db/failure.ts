@@ -8,6 +8,8 @@ export type Failure =
   | "conflict"
   /** There is no connection to be had, or it was lost. Whether what was under way was committed is not known. */
   | "unreachable"
+  /** It ran for longer than a statement may, or waited so long for a lock, and the server took it back. */
+  | "timeout"
   | "other";
 
 export function failureOf(error: unknown): Failure {
@@ -17,6 +19,7 @@ export function failureOf(error: unknown): Failure {
       if (state === "53100" || state === "ENOSPC") return "full";
       if (state === "40001" || state === "40P01") return "conflict";
       if (isUnreachable(state)) return "unreachable";
+      if (state === "57014" || state === "55P03") return "timeout";
       if (/^(22|23)[0-9A-Z]{3}$/.test(state)) return "data";
     }
     if (/no space left on device/i.test(at.message)) return "full";

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Context, type Handler, Hono } from "hono";
 import { z } from "zod";
-import { failureOf } from "../../db/failure.ts";
 import { newId } from "../../db/id.ts";
 import type { App } from "../app.ts";
 import { ClientError } from "../errors.ts";
@@ -13,6 +12,7 @@ import { authorise } from "./auth.ts";
 import { parseJson, readBody, requireStorable } from "./body.ts";
 import { type Compression, createCompression } from "./compression.ts";
 import { crossOrigin } from "./cross-origin.ts";
+import { clientErrorOf } from "./database-errors.ts";
 import { deliveryOperations } from "./deliveries.ts";
 import { exportOperations } from "./export.ts";
 import { inboxOperations } from "./inbox.ts";
@@ -159,24 +159,6 @@ function mount(hono: Hono<Env>, routes: Route[]): void {
 }
 
 const honoPath = (path: string) => path.replaceAll(/\{(\w+)\}/g, ":$1");
-
-function clientErrorOf(error: unknown): ClientError | null {
-  if (error instanceof ClientError) return error;
-  const failure = failureOf(error);
-  if (failure === "unreachable") {
-    return new ClientError(
-      "database_unavailable",
-      "The database does not answer. Whether this request was stored is not known; repeat it with its Idempotency-Key.",
-      { cause: error, headers: { "retry-after": "1" } },
-    );
-  }
-  if (failure !== "full") return null;
-  return new ClientError(
-    "storage_full",
-    "The disk that holds the data is full. Nothing of this request was stored; repeat it once there is room.",
-    { cause: error, headers: { "retry-after": "60" } },
-  );
-}
 
 function problem(context: Context<Env>, error: ClientError): Response {
   const { pathname } = new URL(context.req.url);

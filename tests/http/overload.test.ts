@@ -95,6 +95,36 @@ test.each(servers)(
   },
 );
 
+test.each(servers)(
+  "on %s, what the database gives up is answered with 503, is not stored, and can be repeated",
+  async (stack) => {
+    await using service = await startHttp({ DATABASE_STATEMENT_TIMEOUT_MS: "300" }, stack);
+    const send = () =>
+      service.call("POST /v1/notifications", {
+        body: aNotification({ to: "ana" }),
+        headers: { "idempotency-key": "once" },
+      });
+    const list = () => service.call("GET /v1/users/ana/notifications");
+    expect((await list()).data).toEqual([]); // From now on the key is known.
+    const refused = await onServer(service.app.config.databaseUrl ?? "", (sql) =>
+      sql.begin(async (locked) => {
+        await locked`lock table notifications in access exclusive mode`;
+        return Promise.all([send(), list()]);
+      }),
+    );
+
+    for (const answer of refused) {
+      expectProblem(answer, "database_unavailable", /took too long/);
+      expect(answer.headers.get("retry-after")).toBe("1");
+    }
+    expect((await list()).data).toEqual([]);
+    const again = await send();
+    expect(again.status).toBe(202);
+    expect(again.headers.get("idempotency-replayed")).toBeNull();
+    expect((await list()).data).toHaveLength(1);
+  },
+);
+
 test.each(servers)("on %s, keys that somebody made up keep nobody from the database", async (stack) => {
   await using service = await startHttp({}, stack);
   const send = () => service.call("POST /v1/notifications", { body: aNotification({ channels: ["email"] }) });
