@@ -8,8 +8,10 @@ export type Failure =
   | "conflict"
   /** There is no connection to be had, or it was lost. Whether what was under way was committed is not known. */
   | "unreachable"
-  /** It ran for longer than a statement may, or waited so long for a lock, and the server took it back. */
-  | "timeout"
+  /** The server takes no writes: it is a standby, or was told so. Nothing was changed. */
+  | "read_only"
+  /** The server took it back: it ran or waited for a lock for longer than it may, or there was no memory for it. */
+  | "given_up"
   | "other";
 
 export function failureOf(error: unknown): Failure {
@@ -19,13 +21,17 @@ export function failureOf(error: unknown): Failure {
       if (state === "53100" || state === "ENOSPC") return "full";
       if (state === "40001" || state === "40P01") return "conflict";
       if (isUnreachable(state)) return "unreachable";
-      if (state === "57014" || state === "55P03") return "timeout";
+      if (state === "25006") return "read_only";
+      if (isGivenUp(state)) return "given_up";
       if (/^(22|23)[0-9A-Z]{3}$/.test(state)) return "data";
     }
     if (/no space left on device/i.test(at.message)) return "full";
   }
   return "other";
 }
+
+/** Cancelled by its time-out, a lock not to be had, and what the server is short of but for disk and connections. */
+const isGivenUp = (state: string) => /^(57014|55P03|53[24]00|53000)$/.test(state);
 
 /** Class 08, an operator's shutdown (57P01 to 57P03), too many connections, and what the driver and the system say. */
 const isUnreachable = (state: string) =>

@@ -19,7 +19,11 @@ export interface DatabaseTelemetry {
   conflictRetried(kind: "deadlock" | "serialization"): void;
   connectionOpened(pool: PoolName): void;
   /** `uses` is what it had served by then. */
-  connectionClosed(pool: PoolName, why: "idle" | "uses" | "lost", uses: number): void;
+  connectionClosed(pool: PoolName, why: "idle" | "uses" | "lost" | "read_only", uses: number): void;
+  /** One more connection could not be opened. */
+  connectionRefused(pool: PoolName, error: Error): void;
+  /** The server takes no writes, so all connections are made anew. */
+  writesRefused(pool: PoolName): void;
   /** Registers a pool: its numbers are read when the metrics are asked for. */
   poolOpened(pool: PoolName, numbers: () => PoolNumbers): void;
   /** A read went to the primary since the replica does not answer. */
@@ -34,6 +38,9 @@ export type PoolName = "primary" | "replica";
 
 /** Of a query, in seconds; the guide wants the 95th percentile below 0.1. */
 const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
+
+/** How often it is told that the server takes no writes, in milliseconds. */
+const writesToldMs = 10_000;
 
 interface Options {
   registry: Registry;
@@ -64,13 +71,17 @@ export function createDatabaseTelemetry({ registry, log, slowQueryMs }: Options)
   const opened = counter("connections_opened_total", "Connections opened", ["pool"]);
   const closed = counter(
     "connections_closed_total",
-    "Connections closed: unused for long (idle), replaced after DATABASE_CONNECTION_USES (uses), or lost",
+    "Connections closed: unused for long (idle), replaced after DATABASE_CONNECTION_USES (uses), lost, or of a server that takes no writes (read_only)",
     ["pool", "why"],
   );
   const uses = counter("connection_uses_total", "Uses of connections that were closed since", ["pool"]);
-  for (const why of ["idle", "uses", "lost"]) closed.inc({ pool: "primary", why }, 0);
+  for (const why of ["idle", "uses", "lost", "read_only"]) closed.inc({ pool: "primary", why }, 0);
   const passedOver = counter("replica_fallbacks_total", "Reads that went to the primary instead");
 
+  /** Why the last connection could not be opened; told once. */
+  const refusals = new Map<PoolName, string>();
+  /** When it is told again that no writes are taken. */
+  const tellWritesMs = new Map<PoolName, number>();
   /** Queries that ran. */
   const known = new Set<string>();
   const pools = new Map<PoolName, () => PoolNumbers>();
@@ -109,7 +120,21 @@ export function createDatabaseTelemetry({ registry, log, slowQueryMs }: Options)
       log("warn", "slow query", { query: name, ms: Math.round(ms) });
     },
     conflictRetried: (kind) => conflicts.inc({ kind }),
-    connectionOpened: (pool) => opened.inc({ pool }),
+    connectionOpened(pool) {
+      opened.inc({ pool });
+      refusals.delete(pool);
+    },
+    connectionRefused(pool, error) {
+      if (refusals.get(pool) === error.message) return;
+      refusals.set(pool, error.message);
+      log("warn", "no further connection to the database can be made", { pool, error: wordsOfError(error) });
+    },
+    writesRefused(pool) {
+      const nowMs = performance.now();
+      if (nowMs < (tellWritesMs.get(pool) ?? 0)) return;
+      tellWritesMs.set(pool, nowMs + writesToldMs);
+      log("warn", "the database takes no writes; connections are made anew, as after a failover", { pool });
+    },
     connectionClosed(pool, why, used) {
       closed.inc({ pool, why });
       uses.inc({ pool }, used);

@@ -118,6 +118,8 @@ function openPool(url: string, name: PoolName, options: PostgresOptions, telemet
       answered: (text, ms) => telemetry.queryFinished(nameOfStatement(text), ms),
       opened: () => telemetry.connectionOpened(name),
       closed: (why, uses) => telemetry.connectionClosed(name, why, uses),
+      refused: (error) => telemetry.connectionRefused(name, error),
+      writesRefused: () => telemetry.writesRefused(name),
     },
   );
   telemetry.poolOpened(name, pool.counts);

@@ -61,6 +61,9 @@ export function clientOf(pool: Pool, run: Run = pool.run): DrizzleClient {
   };
 }
 
+/** Said each time, since PgBouncer takes no such setting for a whole connection. */
+const beginning = "begin isolation level read committed";
+
 const simple: RunOptions = { prepare: false, arrays: false };
 
 /** A transaction under way, on a connection that nobody else has. */
@@ -73,7 +76,7 @@ export interface OpenTransaction {
 /**
  * Begins without awaiting the answer: the first statement goes along with it, which saves a round trip.
  */
-export async function beginOn(pool: Pool, begin = "begin"): Promise<OpenTransaction> {
+export async function beginOn(pool: Pool, begin = beginning): Promise<OpenTransaction> {
   const connection = await pool.lease();
   const begun = connection.run(begin, [], simple);
   begun.catch(() => {}); // Then so does the commit.
@@ -95,6 +98,7 @@ export async function beginOn(pool: Pool, begin = "begin"): Promise<OpenTransact
         },
         (error) => {
           ended();
+          pool.failed(error);
           failure ??= error;
           reject(error);
         },

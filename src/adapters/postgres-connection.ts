@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
 import postgres from "postgres";
+import { failureOf } from "../../db/failure.ts";
 import { valueTypes } from "./postgres-types.ts";
 
 export interface ConnectionOptions {
@@ -20,6 +21,13 @@ export interface ConnectionOptions {
  * for the cost that it then ascribes to the few that must read everything.
  */
 const planning = { enable_seqscan: "off", jit: "off" };
+
+/**
+ * What a role or a database may be set to otherwise, and what all of this relies on: times as ISO 8601 writes them (with
+ * "SQL, DMY" a 3rd of April was read as a 4th of March), statements that see what was committed before them (with "repeatable
+ * read" an index was never built), and null in arrays.
+ */
+const relied = { datestyle: "ISO", default_transaction_isolation: "read committed", array_nulls: "on" };
 
 /**
  * What is prepared keeps one plan. Left to itself, the server plans many of them anew each time: to the plan that it kept it
@@ -91,7 +99,7 @@ const passing: postgres.UnsafeQueryOptions = { prepare: false };
  * socket from here, once.
  *
  * @param onLost called once, when it is gone without having been closed by us
- * @throws the server's error, or one of an unreachable server
+ * @throws Error that db/failure.ts takes for "unreachable"; the server's own is its cause
  */
 export async function openConnection(
   { url, connectTimeoutMs, statementTimeoutMs, pgbouncer, onNotify }: ConnectionOptions,
@@ -120,9 +128,10 @@ export async function openConnection(
     onnotice: () => {},
     onnotify: onNotify,
     connection: pgbouncer
-      ? { application_name: "carillon" }
+      ? { application_name: "carillon", datestyle: relied.datestyle } // PgBouncer keeps these two for each client.
       : {
           application_name: "carillon",
+          ...relied,
           statement_timeout: statementTimeoutMs,
           plan_cache_mode: planMode,
           ...planning,
@@ -206,11 +215,19 @@ export async function openConnection(
     return connection;
   } catch (error) {
     connection.destroy(error as Error);
-    throw error;
+    throw refusalOf(error as Error);
   } finally {
     clearTimeout(timer);
   }
 }
+
+/** Whatever a server says against a log-in, it cannot be used: the password, the database's name, too many connections. */
+const refusalOf = (error: Error) =>
+  failureOf(error) === "unreachable"
+    ? error
+    : new ConnectionError("CONNECT_REFUSED", `no connection could be made: ${error.message}`, {
+        cause: error,
+      });
 
 const timedOut = (message: string) => new ConnectionError("CONNECT_TIMEOUT", message);
 

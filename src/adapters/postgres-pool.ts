@@ -1,3 +1,4 @@
+import { failureOf } from "../../db/failure.ts";
 import type { PoolNumbers } from "../telemetry-database.ts";
 import { type Connection, ConnectionError, type Rows, type RunOptions } from "./postgres-connection.ts";
 
@@ -20,7 +21,11 @@ export interface PoolEvents {
   answered(text: string, ms: number): void;
   opened(): void;
   /** `uses` is what it had served by then. */
-  closed(why: "idle" | "uses" | "lost", uses: number): void;
+  closed(why: CloseReason, uses: number): void;
+  /** One more could not be opened, while others are. */
+  refused(error: Error): void;
+  /** The server takes no writes. */
+  writesRefused(): void;
 }
 
 export interface Pool {
@@ -32,15 +37,21 @@ export interface Pool {
   release(connection: Connection): void;
   /** To be told of the statements on a leased connection. */
   answered: PoolEvents["answered"];
+  /** To be told of what a leased connection was refused. */
+  failed(error: Error): void;
   counts(): PoolNumbers;
   /** Waits for what is under way, then closes all. */
   close(): Promise<void>;
 }
 
+/** `read_only`: it led to a server that takes no writes. */
+type CloseReason = "idle" | "uses" | "lost" | "read_only";
+
 interface Held {
   uses: number;
   usesMax: number;
   idleSinceMs: number;
+  isReadOnly: boolean;
 }
 
 interface Waiter {
@@ -51,6 +62,8 @@ interface Waiter {
 
 /** How often what is idle, missing or without an answer is looked for. */
 const roundMs = 250;
+/** How long after all connections were made anew, since a server takes no writes, they may be so again. */
+const renewMs = 1000;
 /** How many of the uses a connection may be replaced earlier. */
 const usesSpread = 0.1;
 
@@ -77,6 +90,7 @@ export function createPool(
   let firstWaiter = 0;
   let opening = 0;
   let closing = false;
+  let renewAtMs = 0;
   let onEmpty = () => {};
 
   const waiting = () => waiters.length - firstWaiter;
@@ -118,11 +132,13 @@ export function createPool(
         uses: 0,
         usesMax: Math.max(1, Math.round(usesMax * (1 - Math.random() * usesSpread))),
         idleSinceMs: 0,
+        isReadOnly: false,
       });
       events.opened();
       put(connection);
     } catch (error) {
       opening -= 1;
+      if (held.size > 0) events.refused(error as Error);
       // While others are open, those that wait will get one of them: the server may just have no more to give.
       if (held.size === 0 && opening === 0) {
         for (let waiter = nextWaiter(); waiter; waiter = nextWaiter()) waiter.fail(error as Error);
@@ -152,11 +168,27 @@ export function createPool(
       put(connection);
       return;
     }
-    drop(connection, "uses");
+    drop(connection, facts.isReadOnly ? "read_only" : "uses");
     void connection.close();
   }
 
-  function drop(connection: Connection, why: "idle" | "uses" | "lost"): void {
+  /**
+   * After a failover the connections that are left lead to a standby, or to what was the primary, and stay as good as before for
+   * reads: without this, 8 of 11 did so for as long as they were used. All are made anew, at most once a second, since the server
+   * may have been told to take no writes.
+   */
+  function failed(error: Error): void {
+    if (failureOf(error) !== "read_only" || performance.now() < renewAtMs) return;
+    renewAtMs = performance.now() + renewMs;
+    events.writesRefused();
+    for (const facts of held.values()) Object.assign(facts, { usesMax: 0, isReadOnly: true });
+    for (const connection of [...idle]) {
+      drop(connection, "read_only");
+      void connection.close();
+    }
+  }
+
+  function drop(connection: Connection, why: CloseReason): void {
     const facts = held.get(connection);
     if (facts === undefined) return;
     held.delete(connection);
@@ -164,7 +196,7 @@ export function createPool(
     if (at >= 0) idle.splice(at, 1);
     events.closed(why, facts.uses);
     // What was lost is made again by the next round: where the server is gone, all are lost at once.
-    grow(why === "uses");
+    grow(why === "uses" || why === "read_only");
     settle();
   }
 
@@ -218,6 +250,7 @@ export function createPool(
               resolve(rows);
             },
             (error) => {
+              failed(error);
               ended();
               reject(error);
             },
@@ -234,6 +267,7 @@ export function createPool(
     },
     release,
     answered: events.answered,
+    failed,
     counts: () => ({
       inUse: held.size - idle.length,
       idle: idle.length,

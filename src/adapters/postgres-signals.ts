@@ -53,10 +53,7 @@ export function createPostgresSignals(
 
   async function connect(): Promise<void> {
     try {
-      const made = await open(hear, lose);
-      for (const kind of kinds) {
-        await made.run(listenTo(channelOf(kind)), [], { prepare: false, arrays: true });
-      }
+      const made = await openListening();
       if (closed) return void (await made.close());
       connection = made;
       if (failures === 0) return;
@@ -65,6 +62,22 @@ export function createPostgresSignals(
       for (const { onGap } of [...listeners.values()].flat()) onGap();
     } catch (error) {
       lose(error);
+    }
+  }
+
+  async function openListening(): Promise<Connection> {
+    const made: Connection = await open(hear, (error) => {
+      if (made === connection) lose(error);
+    });
+    try {
+      for (const kind of kinds) {
+        await made.run(listenTo(channelOf(kind)), [], { prepare: false, arrays: true });
+      }
+      return made;
+    } catch (error) {
+      // A standby takes connections, and nobody may listen there.
+      made.destroy(error as Error);
+      throw error;
     }
   }
 

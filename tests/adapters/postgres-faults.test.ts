@@ -7,11 +7,14 @@ import { migrate } from "../../db/migrate.ts";
 import { ensurePartitions } from "../../db/partitions.ts";
 import { getUsers, replaceUsers } from "../../db/queries/users.ts";
 import { rowsOf } from "../../db/statement.ts";
+import { type Connection, openConnection } from "../../src/adapters/postgres-connection.ts";
+import { createPostgresSignals } from "../../src/adapters/postgres-signals.ts";
 import type { Database } from "../../src/ports.ts";
 import { onServer, testDatabase } from "../databases.ts";
 import { eventually } from "../eventually.ts";
-import { startPostgres } from "../services/own-server.ts";
+import { startPostgres, startStandby } from "../services/own-server.ts";
 import { startPgBouncer } from "./pgbouncer.ts";
+import { postgresOptions } from "./postgres-options.ts";
 import { openWatched } from "./watched-database.ts";
 
 setDefaultTimeout(60_000);
@@ -224,4 +227,50 @@ test("PgBouncer in transaction mode: many clients' statements and transactions o
   expect(count).toBe(100);
   expect(db.signals.heard()).toBe(false);
   await db.signals.send("wake", "");
+});
+
+test("PgBouncer hands on what all relies on, however the database is set", async () => {
+  await using own = await testDatabase();
+  await onServer(own.url, async (server) => {
+    await server.unsafe(`alter database ${nameIn(own.url)} set datestyle = 'SQL, DMY'`);
+    await server.unsafe(
+      `alter database ${nameIn(own.url)} set default_transaction_isolation = 'repeatable read'`,
+    );
+  });
+  await using bouncer = await startPgBouncer(own.url);
+  await using opened = await openWatched(bouncer.url, { databasePgbouncer: true });
+  const told = await opened.db.transaction(async (tx) =>
+    rowsOf<{ day: string; isolation: string }>(
+      await tx.execute(sql`
+        select '2027-05-06T00:00:00Z'::timestamptz::text as day, current_setting('transaction_isolation') as isolation`),
+    ),
+  );
+  expect(told).toEqual([{ day: expect.stringMatching(/^2027-05-0[56] /), isolation: "read committed" }]);
+});
+
+test("where nobody may listen, as on a standby, no connection is left behind", async () => {
+  await using primary = await startPostgres();
+  await using standby = await startStandby(primary);
+  await using opened = await openWatched(primary.url);
+  const { databaseConnectTimeoutMs, databaseStatementTimeoutMs } = postgresOptions(standby.url);
+  const tried: Connection[] = [];
+  const heard: string[] = [];
+  const signals = createPostgresSignals(
+    opened.db.orm,
+    async () => {
+      const connection = await openConnection({
+        url: standby.url,
+        connectTimeoutMs: databaseConnectTimeoutMs,
+        statementTimeoutMs: databaseStatementTimeoutMs,
+        pgbouncer: false,
+      });
+      tried.push(connection);
+      return connection;
+    },
+    { lost: (error) => heard.push(String(error)), back: () => {} },
+  );
+  await eventually(() => tried.length > 3, { timeoutMs: 20_000 });
+  expect(tried.slice(0, -1).map(({ lost }) => lost)).toEqual(tried.slice(1).map(() => true));
+  expect(heard).toEqual([expect.stringContaining("LISTEN")]);
+  await signals.close();
 });

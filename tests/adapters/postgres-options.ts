@@ -26,6 +26,8 @@ export const quiet: DatabaseTelemetry = {
   conflictRetried: nothing,
   connectionOpened: nothing,
   connectionClosed: nothing,
+  connectionRefused: nothing,
+  writesRefused: nothing,
   poolOpened: nothing,
   replicaPassedOver: nothing,
   replicaLost: nothing,

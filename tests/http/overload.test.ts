@@ -114,7 +114,7 @@ test.each(servers)(
     );
 
     for (const answer of refused) {
-      expectProblem(answer, "database_unavailable", /took too long/);
+      expectProblem(answer, "database_unavailable", /gave this up/);
       expect(answer.headers.get("retry-after")).toBe("1");
     }
     expect((await list()).data).toEqual([]);
