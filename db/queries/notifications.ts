@@ -72,8 +72,8 @@ export const insertNotifications = statement<NotificationColumns & Record<string
 );
 
 /**
- * The same where some are stored as sent: those get their delivery to the inbox as well. Whoever holds that table, as a migration
- * may, holds up these and no others.
+ * The same where some are stored as sent: those get their delivery to the inbox as well. A statement of its own, since whoever
+ * holds that table, as who builds an index, holds up what writes to it.
  */
 export const insertNotificationsInInbox = statement<
   NotificationColumns & { now: string } & Record<string, unknown>

@@ -9,7 +9,7 @@ import { countInInbox, planFactsOf } from "./plan-facts.ts";
 import { profileKeyOf } from "./profiles.ts";
 import { createRepeats, notAsked, type Recalled, type Repeats } from "./repeats.ts";
 import { insertSubmissions } from "./store.ts";
-import { createWaitingRoom, placeOf } from "./waiting-room.ts";
+import { createWaitingRooms, type WaitingRooms } from "./waiting-rooms.ts";
 
 /** A valid notification with its id, about to be stored. Times in milliseconds since the epoch. */
 export interface NewNotification {
@@ -88,21 +88,14 @@ interface Needs {
 }
 
 export function createAccept(needs: Needs): Accept {
+  const rooms: WaitingRooms = createWaitingRooms(needs, (submissions) =>
+    flush({ ...needs, repeats }, submissions),
+  );
+  const { waitingSince, waiting, requireRoom } = rooms;
   const repeats = createRepeats({ ...needs, waitingSince });
-  const room = () => createWaitingRoom(needs, (submissions) => flush({ ...needs, repeats }, submissions));
-  const critical = room();
-  const others = room();
-  const rooms = [critical, others];
   const { tracing } = needs;
-  const roomFor = (asked: Iterable<Priority>) => (isCritical(asked) ? critical : others);
-  const store = (submission: Submission) =>
-    roomFor(submission.notifications.values().map(({ priority }) => priority)).add(submission);
-  const add = tracing === null ? store : (submission: Submission) => traced(tracing, submission, store);
-
-  function waitingSince(projectId: string): number | null {
-    const times = rooms.flatMap((one) => one.waitingSince(projectId) ?? []);
-    return times.length === 0 ? null : Math.min(...times);
-  }
+  const add =
+    tracing === null ? rooms.add : (submission: Submission) => traced(tracing, submission, rooms.add);
 
   return {
     async submit(submission, recalled = notAsked) {
@@ -112,28 +105,13 @@ export function createAccept(needs: Needs): Accept {
         : repeats.once(idempotency, recalled, () => add(submission));
     },
     recall: repeats.recall,
-    requireRoom(projectId, asked) {
-      roomFor(asked).requireRoom(placeOf(projectId, asked), 1);
-    },
+    requireRoom,
     async drained() {
-      await Promise.all(rooms.map(({ drained }) => drained()));
+      await rooms.drained();
       await repeats.drained();
     },
-    waiting: () => rooms.reduce((sum, { waiting }) => sum + waiting(), 0),
+    waiting,
   };
-}
-
-/**
- * What is critical waits for no flush of others: beside bulk requests, four at a time, its 202 takes 5 ms in place of 22 at the
- * median.
- */
-function isCritical(asked: Iterable<Priority>): boolean {
-  let any = false;
-  for (const priority of asked) {
-    if (priority !== "critical") return false;
-    any = true;
-  }
-  return any;
 }
 
 /** From when it waits for its flush until it is stored and published. */

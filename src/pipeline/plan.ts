@@ -47,6 +47,12 @@ export function outcomeOf(decisions: Decision[]): { status: NotificationStatus; 
   return { status: "skipped", reason: first?.does === "skip" ? first.reason : null };
 }
 
+/**
+ * Longer than a request waits until it is stored, and its statement runs, in milliseconds. What may expire meanwhile is planned
+ * afterwards, when it is known whether it has.
+ */
+const storedWithinMs = 60_000;
+
 /** With which status a notification is stored. */
 export type FirstStatus = "scheduled" | "pending" | "sent";
 
@@ -63,8 +69,8 @@ export function firstStatusOf(
   nowMs: number,
 ): FirstStatus {
   if (sendAtMs !== null && sendAtMs > nowMs) return "scheduled";
-  const expired = expiresAtMs !== null && expiresAtMs <= nowMs;
-  return !expired && channels?.every((channel) => channel === "inbox") ? "sent" : "pending";
+  const mayExpire = expiresAtMs !== null && expiresAtMs <= nowMs + storedWithinMs;
+  return !mayExpire && channels?.every((channel) => channel === "inbox") ? "sent" : "pending";
 }
 
 /** The plan of what was stored as sent. */

@@ -23,6 +23,7 @@ interface Needs {
 export interface WaitingRoom {
   /** Throws where so many more rows would wait too long, or be too many. */
   requireRoom(place: Place, rows: number): void;
+  hasRoom(place: Place, rows: number): boolean;
   /** Resolves once it was flushed. */
   add(submission: Submission): Promise<Receipt>;
   drained(): Promise<void>;
@@ -69,6 +70,7 @@ export function createWaitingRoom(
 
   return {
     requireRoom,
+    hasRoom: (place, rows) => gate.full(place, rows) === null,
     async add(submission: Submission): Promise<Receipt> {
       const place = placeOfSubmission(submission);
       requireRoom(place, rowsOf(submission));

@@ -96,6 +96,30 @@ test.each(servers)(
 );
 
 test.each(servers)(
+  "on %s, who holds the deliveries holds up what is stored with one, and nothing else",
+  async (stack) => {
+    await using service = await startHttp({}, stack);
+    const send = (channel: string, priority: string) =>
+      service.call("POST /v1/notifications", { body: aNotification({ channels: [channel], priority }) });
+    await send("email", "normal"); // From now on its key is known.
+    const held: Promise<Answer>[] = [];
+    await onServer(service.app.config.databaseUrl ?? "", (sql) =>
+      sql.begin(async (locked) => {
+        await locked`lock table deliveries in share mode`; // As who builds an index.
+        for (const priority of ["critical", "normal"]) {
+          // As many as are stored at the same time, and then some that wait for them.
+          for (let nth = 0; nth < 4; nth += 1) {
+            held.push(send("inbox", priority));
+            expect((await send("email", priority)).status).toBe(202);
+          }
+        }
+      }),
+    );
+    expect((await Promise.all(held)).map(({ status }) => status)).toEqual(held.map(() => 202));
+  },
+);
+
+test.each(servers)(
   "on %s, what the database gives up is answered with 503, is not stored, and can be repeated",
   async (stack) => {
     await using service = await startHttp({ DATABASE_STATEMENT_TIMEOUT_MS: "300" }, stack);

@@ -106,16 +106,34 @@ test("the same question has the same answer, and asking changes nothing", () => 
   );
 });
 
-test("what is stored as sent has the inbox for its plan, whoever its user is, and all that has this plan is stored so", () => {
+test("what is stored as sent has the inbox for its plan a minute later still, whoever its user is", () => {
   const asked = fc.oneof(fc.constant<Channel[]>(["inbox"]), fc.option(someChannels));
   const whole = fc.record({ channels: asked, sendAtMs: fc.option(times), expiresAtMs: fc.option(times) });
   fc.assert(
     fc.property(whole, notifications, users, providers, times, (given, { test }, user, reachable, nowMs) => {
       const { channels, sendAtMs, expiresAtMs } = given;
-      const decisions = plan({ channels, expiresAt: expiresAtMs, test }, user, reachable, nowMs);
-      const isLater = sendAtMs !== null && sendAtMs > nowMs;
-      const isAlone = channels !== null && Bun.deepEquals(decisions, inboxAlone);
-      expect(firstStatusOf(given, nowMs)).toBe(isLater ? "scheduled" : isAlone ? "sent" : "pending");
+      const status = firstStatusOf(given, nowMs);
+      if (sendAtMs !== null && sendAtMs > nowMs) expect(status).toBe("scheduled");
+      else if (status === "sent") {
+        const later = nowMs + 60_000;
+        expect(plan({ channels, expiresAt: expiresAtMs, test }, user, reachable, later)).toEqual(inboxAlone);
+      } else expect(status).toBe("pending");
     }),
   );
+});
+
+test("what is for the inbox alone is stored as sent, unless it is for later or may soon expire", () => {
+  const inbox: Channel[] = ["inbox"];
+  const nowMs = Date.parse("2026-05-12T09:30:00Z");
+  const statusOf = (
+    sendAtMs: number | null,
+    expiresAtMs: number | null,
+    channels: Channel[] | null = inbox,
+  ) => firstStatusOf({ channels, sendAtMs, expiresAtMs }, nowMs);
+  expect(statusOf(null, null)).toBe("sent");
+  expect(statusOf(nowMs, nowMs + 60_001)).toBe("sent");
+  expect(statusOf(null, nowMs + 60_000)).toBe("pending");
+  expect(statusOf(nowMs + 1, null)).toBe("scheduled");
+  expect(statusOf(null, null, null)).toBe("pending");
+  expect(statusOf(null, null, ["inbox", "webhook"])).toBe("pending");
 });
