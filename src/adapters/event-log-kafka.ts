@@ -53,10 +53,11 @@ export function createKafkaEventLog(
       try {
         await admin.connect();
         await ensureTopics(admin, settings, telemetry);
-        faults.end("cluster");
         ready.resolve();
-        attempt = 1;
-        await pollLag(admin);
+        await pollLag(admin, () => {
+          faults.end("cluster");
+          attempt = 0;
+        });
         return;
       } catch (error) {
         faults.begin("cluster", error);
@@ -67,7 +68,20 @@ export function createKafkaEventLog(
     }
   }
 
-  async function pollLag(admin: Admin): Promise<void> {
+  async function makeTopics(): Promise<void> {
+    const admin = kafka.admin();
+    try {
+      await admin.connect();
+      await ensureTopics(admin, settings, telemetry);
+    } catch {
+      // Whoever misses one ends again, says so, and asks again.
+    } finally {
+      void admin.disconnect().catch(() => {});
+    }
+  }
+
+  async function pollLag(admin: Admin, worked: () => void): Promise<void> {
+    if (consumers !== undefined) worked();
     while (!closing.signal.aborted && consumers === undefined) {
       try {
         polled = await fetchLag(admin, settings.kafkaTopicPrefix);
@@ -75,6 +89,7 @@ export function createKafkaEventLog(
         // A broker that answers is no fault: it may not know yet that it leads a partition that was just made.
         if (!(error instanceof KafkaJSProtocolError)) throw error;
       }
+      worked();
       await pause(bounds.lagPollMs, closing.signal);
     }
   }
@@ -106,6 +121,7 @@ export function createKafkaEventLog(
       turns,
       deadLetters,
       ready: ready.promise,
+      makeTopics,
     };
     consumers = priorities.map((lane) => createLaneConsumer({ ...common, lane, lags: lags[lane] }));
   }

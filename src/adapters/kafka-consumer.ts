@@ -16,6 +16,8 @@ interface LaneConsumerParts extends Omit<BatchParts, "membership"> {
   faults: Faults;
   /** Resolves once the topics are there. */
   ready: Promise<void>;
+  /** Makes those that are gone: somebody deleted them, or the cluster is another one. What they held is in the database. */
+  makeTopics(): Promise<void>;
 }
 
 export type LaneConsumer = ReturnType<typeof createLaneConsumer>;
@@ -30,7 +32,7 @@ export type LaneConsumer = ReturnType<typeof createLaneConsumer>;
  * restart: whichever way a consumer ends, another one is made, after a wait that grows.
  */
 export function createLaneConsumer(parts: LaneConsumerParts) {
-  const { kafka, lane, seat, settings, bounds, telemetry, faults, ready, lags } = parts;
+  const { kafka, lane, seat, settings, bounds, telemetry, faults, ready, lags, makeTopics } = parts;
   const topic = laneTopic(settings.kafkaTopicPrefix, lane);
   const group = laneGroup(settings.kafkaTopicPrefix, lane);
   const part = `consumer of ${lane}`;
@@ -166,6 +168,7 @@ export function createLaneConsumer(parts: LaneConsumerParts) {
         const waitMs = backoffMs(failures, bounds);
         telemetry.consumerCrashed(lane, error, failures, Math.round(waitMs));
         await pause(waitMs, closing.signal);
+        if (isMissing(error) && !closing.signal.aborted) await makeTopics();
       }
     }
   }
@@ -180,3 +183,8 @@ export function createLaneConsumer(parts: LaneConsumerParts) {
     },
   };
 }
+
+const isMissing = (error: unknown): boolean => {
+  const { type, cause } = error as { type?: string; cause?: unknown };
+  return type === "UNKNOWN_TOPIC_OR_PARTITION" || (cause instanceof Error && isMissing(cause));
+};

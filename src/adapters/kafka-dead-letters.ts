@@ -92,6 +92,6 @@ const whyAndWhence = ({ topic, partition, message, reason, detail }: DeadLetter)
   "original-offset": message.offset,
 });
 
-const isTooLarge = (error: unknown) =>
+export const isTooLarge = (error: unknown) =>
   error instanceof KafkaJSProtocolError &&
   ["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"].includes(error.type);

@@ -1,4 +1,4 @@
-import type { ICustomPartitioner, Kafka, Producer } from "kafkajs";
+import { type ICustomPartitioner, type Kafka, KafkaJSProtocolError, type Producer } from "kafkajs";
 import type { Priority } from "../channels/channel.ts";
 import type { NotificationEvent } from "../ports.ts";
 import type { KafkaTelemetry } from "../telemetry-kafka.ts";
@@ -6,6 +6,7 @@ import type { KafkaBounds } from "./kafka-bounds.ts";
 import { LaneBuffer } from "./kafka-buffer.ts";
 import type { KafkaSettings } from "./kafka-client.ts";
 import { compressionTypes } from "./kafka-codecs.ts";
+import { isTooLarge } from "./kafka-dead-letters.ts";
 import type { Faults } from "./kafka-faults.ts";
 import { laneTopic } from "./kafka-topics.ts";
 import { aborted, backoffMs, pause, settledWithin } from "./kafka-waits.ts";
@@ -60,6 +61,10 @@ export function createLanePublisher({
   const ended = aborted(ending.signal);
   /** In a row, without a send in between that went well. */
   let failures = 0;
+  /** Halved where the topic takes less at once than is sent: it was configured by somebody else. */
+  let sendEvents = bounds.sendEvents;
+  /** The brokers answered, and took nothing: that they can be reached says nothing then. */
+  let refused = false;
   let lost = 0;
   let closing = false;
   let producer: Producer | undefined;
@@ -104,7 +109,7 @@ export function createLanePublisher({
   }
 
   async function send(connected: Producer): Promise<void> {
-    const messages = buffer.take(bounds.sendEvents, kafkaBatchMaxBytes);
+    const messages = buffer.take(sendEvents, kafkaBatchMaxBytes);
     const startedMs = performance.now();
     const slow = setTimeout(
       () => faults.begin(part, new Error(`no answer for ${bounds.slowSendMs} ms`)),
@@ -113,11 +118,14 @@ export function createLanePublisher({
     try {
       await connected.send({ topic, messages, compression, acks: -1 });
       failures = 0;
+      refused = false;
       faults.end(part);
       telemetry.sent(lane, messages.length, performance.now() - startedMs);
     } catch (error) {
       // Whether the brokers have it is not known, so neither is the next sequence number: a new producer begins anew.
       failures += 1;
+      refused = isRefusal(error);
+      if (isTooLarge(error)) sendEvents = Math.max(1, Math.floor(messages.length / 2));
       lost += messages.length;
       telemetry.sendFailed(lane, messages.length);
       faults.begin(part, error);
@@ -144,7 +152,7 @@ export function createLanePublisher({
       });
       try {
         await fresh.connect();
-        faults.end(part);
+        if (!refused) faults.end(part);
         producer = fresh;
       } catch (error) {
         failures += 1;
@@ -197,4 +205,9 @@ export function createLanePublisher({
       await producer?.disconnect().catch(() => {});
     },
   };
+}
+
+/** kafkajs wraps what it tried several times. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof KafkaJSProtocolError || (error instanceof Error && isRefusal(error.cause));
 }

@@ -52,7 +52,10 @@ export async function ensureTopics(
       telemetry.topicDiffers(name, "partitions", partitions.length, settings.kafkaPartitions);
     }
     const copies = partitions[0]?.replicas.length ?? 0;
-    if (copies !== replication) telemetry.topicDiffers(name, "replication", copies, replication);
+    // While a broker is away fewer are possible than set, and as many as set were made.
+    if (copies !== replication && copies !== settings.kafkaReplication) {
+      telemetry.topicDiffers(name, "replication", copies, replication);
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 /** The topics of the lanes: made as set where they are missing, used as they are where they exist. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { priorities } from "../../src/channels/channel.ts";
-import type { NotificationEvent } from "../../src/ports.ts";
+import type { EventLog, NotificationEvent } from "../../src/ports.ts";
 import { eventually } from "../eventually.ts";
 import { eventOf } from "./event-log.contract.ts";
 import { kafkaWorld } from "./kafka-world.ts";
@@ -41,3 +41,62 @@ test.each([
     });
   }
 });
+
+/** What is published and not handled by now is published again, as the sweep does. */
+const untilAllHandled = (log: EventLog, events: NotificationEvent[], handled: Set<string>) =>
+  eventually(
+    async () => {
+      const left = events.filter(({ id }) => !handled.has(id));
+      if (left.length > 0) await log.publishBuffered(left);
+      return left.length === 0;
+    },
+    { timeoutMs: 25_000, intervalMs: 500 },
+  );
+
+async function consuming(log: EventLog): Promise<Set<string>> {
+  const handled = new Set<string>();
+  await log.consume(async (batch) => {
+    for (const { id } of batch) handled.add(id);
+  });
+  return handled;
+}
+
+test("a topic that is deleted while it is used is made again", async () => {
+  await using world = kafkaWorld();
+  const { log } = world.open({ KAFKA_RETENTION_MS: "86400000" });
+  const handled = await consuming(log);
+  await untilAllHandled(log, [eventOf()], handled);
+  await world.deleteTopic(`${world.prefix}.normal`);
+  await untilAllHandled(log, [eventOf(), eventOf("normal", "bob")], handled);
+  expect(await world.configurationOf(`${world.prefix}.normal`)).toMatchObject({ "retention.ms": "86400000" });
+});
+
+test("a topic that takes less at once than is sent gets it in smaller batches", async () => {
+  await using world = kafkaWorld();
+  const { log } = world.open();
+  const handled = await consuming(log);
+  await untilAllHandled(log, [eventOf()], handled);
+  await world.configure(`${world.prefix}.normal`, { "max.message.bytes": "2000" });
+  const many = Array.from({ length: 3000 }, (_, nth) => eventOf("normal", `user-${nth}`));
+  await untilAllHandled(log, many, handled);
+});
+
+test("brokers that answer and take nothing are a fault until they take something", async () => {
+  await using world = kafkaWorld();
+  const { log, lines } = world.open();
+  const handled = await consuming(log);
+  await untilAllHandled(log, [eventOf()], handled);
+  const ends = () => lines.filter(({ message }) => message.includes("can be used again")).length;
+  const before = ends();
+  await world.configure(`${world.prefix}.normal`, { "max.message.bytes": "10" });
+  for (let nth = 0; nth < 3; nth += 1) {
+    const lost = log.lost();
+    await log.publishBuffered([eventOf()]);
+    await eventually(() => log.lost() > lost, { timeoutMs: 20_000 });
+    expect(log.fault()).toContain("normal");
+  }
+  expect(ends()).toBe(before);
+  await world.configure(`${world.prefix}.normal`, { "max.message.bytes": "1048588" });
+  await untilAllHandled(log, [eventOf()], handled);
+  expect(log.fault()).toBeNull();
+}, 90_000);
