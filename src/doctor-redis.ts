@@ -12,11 +12,17 @@ type Setting = "REDIS_URL" | "REDIS_REPLICA_URL";
 
 export async function examineRedis(config: Config, url: string, setting: Setting): Promise<Result> {
   const place = `Redis at ${addressIn(url)}`;
-  let state: RedisState;
+  let state: RedisState | null;
   try {
     state = await probeRedis(url);
   } catch (error) {
     return silent(config, sentence(`${place} cannot be used: ${(error as Error).message}`), setting);
+  }
+  if (state === null) {
+    return warn(
+      `${place} answers, and does not let this user ask for INFO.`,
+      "Its version, role and memory cannot be looked at: grant it +info, or ask who runs it.",
+    );
   }
   const [major = 0, minor = 0] = state.version.split(".").map(Number);
   if (major < oldest[0] || (major === oldest[0] && minor < oldest[1])) {

@@ -74,6 +74,8 @@ export function createCacheTelemetry({ registry, log, names }: CacheTelemetryOpt
     },
   });
 
+  let isCountingRefused = false;
+
   return {
     requested(key: string, hit: boolean): void {
       const count = hits.get(key.slice(0, Math.max(0, key.indexOf(":")))) ?? other;
@@ -96,6 +98,19 @@ export function createCacheTelemetry({ registry, log, names }: CacheTelemetryOpt
 
     circuitClosed(outageMs: number, delivered: number): void {
       log("info", "Redis answers", { outage_ms: Math.round(outageMs), invalidations_delivered: delivered });
+    },
+
+    /** It answers, and refuses to count: it is full, or the key holds something else. */
+    countingRefused({ message }: Error): void {
+      if (isCountingRefused) return;
+      isCountingRefused = true;
+      log("warn", "Redis refuses to count requests: limits are not kept, or refuse all", { reason: message });
+    },
+
+    countingAgain(): void {
+      if (!isCountingRefused) return;
+      isCountingRefused = false;
+      log("info", "Redis counts requests again");
     },
 
     replicaLeft(reason: string): void {

@@ -2,6 +2,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { newestVersion } from "../db/migrate.ts";
+import { startOwnRedis } from "./adapters/own-redis.ts";
 import { carillon, expectWords, statusOf, uuid } from "./command-line.ts";
 import { onServer, testDatabase } from "./databases.ts";
 import { eventually } from "./eventually.ts";
@@ -222,6 +223,18 @@ test.each(servers)(
   },
   60_000,
 );
+
+test("doctor says of a Redis that keeps INFO to itself what cannot be looked at", async () => {
+  await using server = await startOwnRedis();
+  await server.admin.acl("SETUSER", "app", "on", ">secret", "~*", "&*", "+@all", "-info");
+  const url = `redis://app:secret@127.0.0.1:${server.port}`;
+  await using folder = tempFolder();
+  const { stdout } = await carillon(["doctor"], { cwd: folder.path, env: { REDIS_URL: url, PORT: "0" } });
+  expect(stdout).toMatch(
+    /^warn +cache +Redis at \S+ answers, and does not let this user ask for INFO\. Its version/m,
+  );
+  expect(stdout).not.toContain("secret");
+});
 
 test("looking for keys in a database that holds nothing makes no tables", async () => {
   await using database = await testDatabase();

@@ -3,7 +3,7 @@ import type { CacheTelemetry } from "../telemetry-cache.ts";
 import { cacheAside } from "./cache-aside.ts";
 import { createCircuit } from "./redis-circuit.ts";
 import { connectRedis, isCluster } from "./redis-connection.ts";
-import { createInvalidations } from "./redis-invalidations.ts";
+import { createInvalidations, dropFromRedis } from "./redis-invalidations.ts";
 import { redisKeys } from "./redis-keys.ts";
 import { createRedisLocks } from "./redis-locks.ts";
 import { createRedisPool } from "./redis-pool.ts";
@@ -35,6 +35,7 @@ export async function createRedisCache(
     url,
     timeoutMs,
     duties: invalidations,
+    probe: (connection) => dropFromRedis(connection, keys, ["probe"]),
     events: {
       ...telemetry,
       connected() {
@@ -66,10 +67,11 @@ export async function createRedisCache(
     replicaUsed: () => replica?.usable() ?? false,
     pool: pool.figures,
     pendingInvalidations: invalidations.size,
-    info: () =>
-      circuit.run("info", async ({ masters }) =>
-        (await Promise.all(masters().map((master) => master.info()))).join("\n"),
-      ),
+    // Not by the circuit: who may not ask for INFO can use it all the same.
+    async info() {
+      const masters = circuit.connection()?.masters() ?? [];
+      return (await Promise.all(masters.map((master) => master.info()))).join("\n");
+    },
   });
   await circuit.start();
   await replica?.start();
@@ -77,7 +79,7 @@ export async function createRedisCache(
   return {
     ...cacheAside(store, telemetry),
     ...createRedisLocks({ circuit, pool, keys, timeoutMs, telemetry }),
-    rateLimitSlidingWindow: createRedisRateLimit(circuit, keys),
+    rateLimitSlidingWindow: createRedisRateLimit(circuit, keys, telemetry),
     available: () => circuit.connection() !== undefined,
     async close() {
       pool.close();

@@ -24,6 +24,8 @@ interface CircuitOptions {
   url: string;
   timeoutMs: number;
   duties: Duties;
+  /** A command like those that are to come: a server that answers PING may refuse them, as a replica does. */
+  probe?(connection: RedisConnection): Promise<unknown>;
   events: Pick<CacheTelemetry, "commandEnded" | "circuitOpened" | "circuitClosed"> & {
     /** Called when a connection may be used, before its first command. */
     connected(): void;
@@ -36,7 +38,7 @@ interface CircuitOptions {
  * taken what had to be delivered. Then it is closed again. A connection that failed is never used again, so
  * what waits in it is dropped with it.
  */
-export function createCircuit({ url, timeoutMs, duties, events }: CircuitOptions) {
+export function createCircuit({ url, timeoutMs, duties, probe, events }: CircuitOptions) {
   const deadlines = createDeadlines(timeoutMs);
   const unavailable = new CacheUnavailable("Redis cannot be reached");
   let connection: RedisConnection | undefined;
@@ -62,6 +64,11 @@ export function createCircuit({ url, timeoutMs, duties, events }: CircuitOptions
       });
       fresh = made;
       await deadlines.within(Promise.all(made.masters().map((master) => master.ping())));
+      if (probe !== undefined) {
+        await deadlines.within(probe(made)).catch((error) => {
+          if (!isAboutCommand(error)) throw error;
+        });
+      }
       const owed = duties.size();
       while (duties.size() > 0) await deadlines.within(duties.deliver(made));
       if (lost || ended) throw new Error("the connection was closed");

@@ -59,6 +59,7 @@ export async function connectRedis(
   const node = {
     ...login,
     connectTimeout: connectTimeoutMs,
+    enableReadyCheck: false, // By INFO, which not everyone may ask; the circuit looks for itself whether it answers.
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
   };

@@ -14,16 +14,20 @@ export interface RedisState {
 }
 
 /**
- * Looks at a server and changes nothing; of a cluster, at one of its masters.
+ * Looks at a server and changes nothing; of a cluster, at one of its masters. Null where it answers and keeps INFO to itself, as
+ * one that is managed for others may.
  *
  * @throws Error that says why it cannot be used, without the password
  */
-export async function probeRedis(url: string): Promise<RedisState> {
+export async function probeRedis(url: string): Promise<RedisState | null> {
   const connection = await connectRedis(url, { onLost: () => {}, autoPipelining: false });
   try {
-    const info = await connection.masters()[0]?.info();
+    const [master] = connection.masters();
+    await master?.ping();
+    const info = (await master?.info().catch(nullWhereForbidden)) ?? null;
+    if (info === null) return null;
     const fields = new Map(
-      (info ?? "").split(/\r?\n/).map((line) => [line.split(":", 1)[0], line.slice(line.indexOf(":") + 1)]),
+      info.split(/\r?\n/).map((line) => [line.split(":", 1)[0], line.slice(line.indexOf(":") + 1)]),
     );
     return {
       version: fields.get("redis_version") ?? "unknown",
@@ -36,4 +40,9 @@ export async function probeRedis(url: string): Promise<RedisState> {
   } finally {
     connection.close();
   }
+}
+
+function nullWhereForbidden(error: Error): null {
+  if (/^(NOPERM|ERR unknown command)/.test(error.message)) return null;
+  throw error;
 }

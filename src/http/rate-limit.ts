@@ -38,7 +38,7 @@ export async function countRequest(
     if (config.rateLimitFail === "open") return {};
     throw new ClientError(
       "rate_limit_unavailable",
-      "Redis, which counts requests, does not answer. Repeat this one in a moment.",
+      "Redis, which counts requests, does not answer or cannot count. Repeat this one in a moment.",
       { cause: error, headers: { "retry-after": "1" } },
     );
   }

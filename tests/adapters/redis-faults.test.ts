@@ -238,3 +238,56 @@ describe("what Redis did not hear of", () => {
     for (const { cache } of worlds) await cache.close();
   }, 60_000);
 });
+
+describe("a Redis that answers", () => {
+  test("and takes no writes, as after a failover, is left alone with one word until it takes some", async () => {
+    await using primary = await startOwnRedis();
+    await using server = await startOwnRedis();
+    await using world = await open(server);
+    const { cache, logged } = world;
+    await server.admin.replicaof("127.0.0.1", primary.port);
+    await eventually(async () => {
+      await cache.mSet([{ key: "user:1", value: 1, ttlSeconds: 60 }]);
+      return !cache.available();
+    });
+    // For as long as it would have tried several times.
+    const endMs = performance.now() + 2000;
+    await holdsUntil(
+      () => performance.now() > endMs,
+      async () => expect(cache.available()).toBe(false),
+    );
+    expect(logged.map(({ message }) => message)).toEqual(["Redis does not answer; going on without it"]);
+    expect(logged[0]?.reason).toMatch(/READONLY/);
+    await server.admin.replicaof("NO", "ONE");
+    await eventually(() => cache.available());
+    expect(logged).toHaveLength(2);
+  });
+
+  test("but not to INFO is used all the same", async () => {
+    await using server = await startOwnRedis();
+    await server.admin.acl("SETUSER", "app", "on", ">secret", "~*", "&*", "+@all", "-info");
+    const url = new URL(server.url);
+    Object.assign(url, { username: "app", password: "secret" });
+    await using world = await openRedisCache({ redisUrl: url.href, redisTimeoutMs: timeoutMs });
+    for (let nth = 0; nth < 3; nth += 1) await world.registry.metrics();
+    expect(world.cache.available()).toBe(true);
+    expect(await world.cache.getOrSet("user:1", async () => "fetched", 60)).toBe("fetched");
+    expect(world.logged).toEqual([]);
+  });
+
+  test("and cannot count, since it is full, says so once", async () => {
+    await using server = await startOwnRedis();
+    await using world = await open(server);
+    const { cache, logged } = world;
+    await server.admin.config("SET", "maxmemory", "1", "maxmemory-policy", "noeviction");
+    const count = () => cache.rateLimitSlidingWindow("key", 5, 60);
+    await count(); // While its script is loaded it is let pass.
+    for (let nth = 0; nth < 3; nth += 1) await expect(count()).rejects.toBeInstanceOf(CacheUnavailable);
+    expect(logged.map(({ message }) => message)).toEqual([
+      "Redis refuses to count requests: limits are not kept, or refuse all",
+    ]);
+    await server.admin.config("SET", "maxmemory", "0");
+    expect(await count()).toMatchObject({ allowed: true, remaining: 3 });
+    expect(logged).toHaveLength(2);
+  });
+});
