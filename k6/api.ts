@@ -21,7 +21,7 @@ export interface Notification {
   title: string;
   body: string;
   priority: string;
-  channels: string[];
+  channels: string[] | undefined;
   metadata: Record<string, number>;
 }
 

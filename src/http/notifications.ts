@@ -39,7 +39,7 @@ const create = operation({
   tag: "Notifications",
   summary: "Send a notification",
   description:
-    'Answered after it is committed: from then on it is delivered, or ends with a reason. What is for the inbox alone (`channels: ["inbox"]`) is in it by then, and its status is `sent`. With an Idempotency-Key, repeating the request gives the same answer and sends nothing again.',
+    'Answered after it is committed: from then on it is delivered, or ends with a reason. What is for the inbox alone (`channels: ["inbox"]`) is in it by then, and its status is `sent`; a list that is read from a replica may show it a moment later. With an Idempotency-Key, repeating the request gives the same answer and sends nothing again.',
   scope: "send",
   body: notificationInput,
   idempotent: true,
@@ -66,7 +66,8 @@ const createBulk = operation({
   path: "/v1/notifications/bulk",
   tag: "Notifications",
   summary: "Send up to 1,000 notifications",
-  description: "Answers in the same order. An item that is not valid gets an error; its neighbours are sent.",
+  description:
+    "Answers in the same order, each with its status, as a single one would be. An item that is not valid gets an error; its neighbours are sent.",
   scope: "send",
   body: bulkInput,
   bulk: true,

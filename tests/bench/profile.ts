@@ -17,12 +17,12 @@ const root = join(import.meta.dir, "../..");
 
 /** What is done while the profiler looks. */
 const loads: Record<string, (carillon: Carillon, bench: Bench, hookUrl: string) => Promise<unknown>> = {
-  async "single POSTs to the inbox"(carillon, { scaled }) {
+  async "single POSTs to the inbox through the event log"(carillon, { scaled }) {
     const requests = scaled(singleRequests);
-    await carillon.load({ kind: "single", content: { channel: "inbox" }, concurrency: 64, requests });
+    await carillon.load({ kind: "single", content: {}, concurrency: 64, requests });
     await carillon.inInbox(requests);
   },
-  async "bulk of 1,000 to the inbox"(carillon) {
+  async "bulk of 1,000 to the inbox alone"(carillon) {
     await carillon.load({
       kind: "bulk",
       content: { channel: "inbox" },
