@@ -31,22 +31,22 @@ export function createWaitingRooms(
   needs: Needs,
   flush: (submissions: Submission[]) => Promise<(Receipt | Error)[]>,
 ): WaitingRooms {
-  const pair = () => ({ alone: createWaitingRoom(needs, flush), delivered: createWaitingRoom(needs, flush) });
+  const pair = () => ({ plain: createWaitingRoom(needs, flush), delivered: createWaitingRoom(needs, flush) });
   const critical = pair();
   const others = pair();
   const rooms = [critical, others].flatMap((one) => Object.values(one));
   const pairFor = (asked: Iterable<Priority>) => (isCritical(asked) ? critical : others);
 
   function roomFor({ notifications }: Submission): WaitingRoom {
-    const { alone, delivered } = pairFor(prioritiesOf(notifications));
-    return notifications.some(({ status }) => status === "sent") ? delivered : alone;
+    const { plain, delivered } = pairFor(prioritiesOf(notifications));
+    return notifications.some(({ status }) => status === "sent") ? delivered : plain;
   }
 
   return {
     requireRoom(projectId, asked) {
-      const { alone, delivered } = pairFor(asked);
+      const { plain, delivered } = pairFor(asked);
       const place = placeOf(projectId, asked);
-      if (!delivered.hasRoom(place, 1)) alone.requireRoom(place, 1);
+      if (!delivered.hasRoom(place, 1)) plain.requireRoom(place, 1);
     },
     add: (submission) => roomFor(submission).add(submission),
     async drained() {
