@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { createAccept, type Submission } from "../../src/pipeline/accept.ts";
 import type { EventLog } from "../../src/ports.ts";
+import { createTelemetry } from "../../src/telemetry.ts";
 import { eventually } from "../eventually.ts";
 import type { ListedNotification } from "../process/client.ts";
 import { stacks } from "../stacks.ts";
@@ -97,15 +98,17 @@ test.each(stacks)(
 test.each(stacks)(
   "on %s, what is for the inbox alone needs no event log, and is told of as whatever is planned",
   async (stack) => {
-    await using world = await createWorld({ stack, env: { LOG_LEVEL: "info" } });
+    await using world = await createWorld({ stack });
     const { app } = world;
+    const lines: string[] = [];
+    const telemetry = createTelemetry({ level: "info", write: (line) => lines.push(line) });
     const projectId = await projectOf(world);
     const published: string[] = [];
     const publishBuffered: EventLog["publishBuffered"] = async (events) => {
       published.push(...events.map(({ id }) => id));
       return 0;
     };
-    const accept = createAccept({ ...app, ...app.config, log: { ...app.log, publishBuffered } });
+    const accept = createAccept({ ...app, ...app.config, telemetry, log: { ...app.log, publishBuffered } });
     const nowMs = app.clock.now();
     const ofInbox = (fields: { userId: string; priority: "high" | "normal" }) =>
       aNotification({ projectId, nowMs, status: "sent", channels: ["inbox"], ...fields });
@@ -120,7 +123,7 @@ test.each(stacks)(
     for (const { id, userId } of [first, second]) {
       expect(await world.client.all(`/v1/users/${userId}/inbox`)).toMatchObject([{ id }]);
     }
-    const metrics = await app.telemetry.metrics([]);
+    const metrics = await telemetry.metrics([]);
     for (const line of [
       'carillon_notifications_sent_total{channel="inbox",priority="high",outcome="sent"} 1',
       'carillon_notifications_sent_total{channel="inbox",priority="normal",outcome="sent"} 1',
@@ -130,10 +133,7 @@ test.each(stacks)(
     ]) {
       expect(metrics).toContain(`${line}\n`);
     }
-    const told = world.errors
-      .splice(0)
-      .map((line) => JSON.parse(line))
-      .filter(({ message }) => message === "notification");
+    const told = lines.map((line) => JSON.parse(line)).filter(({ message }) => message === "notification");
     expect(told).toMatchObject(
       [first, second].map(({ id, userId, priority }) => ({
         notification_id: id,
