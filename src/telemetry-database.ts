@@ -19,7 +19,7 @@ export interface DatabaseTelemetry {
   conflictRetried(kind: "deadlock" | "serialization"): void;
   connectionOpened(pool: PoolName): void;
   /** `uses` is what it had served by then. */
-  connectionClosed(pool: PoolName, why: "idle" | "uses" | "lost" | "read_only", uses: number): void;
+  connectionClosed(pool: PoolName, why: CloseReason, uses: number): void;
   /** One more connection could not be opened. */
   connectionRefused(pool: PoolName, error: Error): void;
   /** The server takes no writes, so all connections are made anew. */
@@ -33,6 +33,9 @@ export interface DatabaseTelemetry {
   signalsLost(error: unknown): void;
   signalsBack(): void;
 }
+
+/** `read_only`: it led to a server that takes no writes. */
+export type CloseReason = "idle" | "uses" | "lost" | "read_only";
 
 export type PoolName = "primary" | "replica";
 
@@ -75,7 +78,8 @@ export function createDatabaseTelemetry({ registry, log, slowQueryMs }: Options)
     ["pool", "why"],
   );
   const uses = counter("connection_uses_total", "Uses of connections that were closed since", ["pool"]);
-  for (const why of ["idle", "uses", "lost", "read_only"]) closed.inc({ pool: "primary", why }, 0);
+  for (const why of ["idle", "uses", "lost", "read_only"] satisfies CloseReason[])
+    closed.inc({ pool: "primary", why }, 0);
   const passedOver = counter("replica_fallbacks_total", "Reads that went to the primary instead");
 
   /** Why the last connection could not be opened; told once. */

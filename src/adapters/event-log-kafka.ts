@@ -81,7 +81,7 @@ export function createKafkaEventLog(
   }
 
   async function pollLag(admin: Admin, worked: () => void): Promise<void> {
-    if (consumers !== undefined) worked();
+    if (consumers !== undefined) worked(); // Who consumes hears its lag from its consumers.
     while (!closing.signal.aborted && consumers === undefined) {
       try {
         polled = await fetchLag(admin, settings.kafkaTopicPrefix);

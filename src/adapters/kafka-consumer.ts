@@ -4,6 +4,7 @@ import { handlePartition } from "./kafka-batch.ts";
 import type { KafkaSettings } from "./kafka-client.ts";
 import type { Faults } from "./kafka-faults.ts";
 import { createIdleCommits } from "./kafka-idle-commits.ts";
+import { refusalOf } from "./kafka-refusals.ts";
 import { unseat } from "./kafka-seats.ts";
 import { laneGroup, laneTopic } from "./kafka-topics.ts";
 import { fetchBytesOf } from "./kafka-turns.ts";
@@ -168,7 +169,7 @@ export function createLaneConsumer(parts: LaneConsumerParts) {
         const waitMs = backoffMs(failures, bounds);
         telemetry.consumerCrashed(lane, error, failures, Math.round(waitMs));
         await pause(waitMs, closing.signal);
-        if (isMissing(error) && !closing.signal.aborted) await makeTopics();
+        if (refusalOf(error) === "UNKNOWN_TOPIC_OR_PARTITION" && !closing.signal.aborted) await makeTopics();
       }
     }
   }
@@ -183,8 +184,3 @@ export function createLaneConsumer(parts: LaneConsumerParts) {
     },
   };
 }
-
-const isMissing = (error: unknown): boolean => {
-  const { type, cause } = error as { type?: string; cause?: unknown };
-  return type === "UNKNOWN_TOPIC_OR_PARTITION" || (cause instanceof Error && isMissing(cause));
-};

@@ -1,7 +1,8 @@
-import { type Kafka, KafkaJSProtocolError, type KafkaMessage, type Message, type Producer } from "kafkajs";
+import type { Kafka, KafkaMessage, Message, Producer } from "kafkajs";
 import type { PoisonReason } from "../telemetry-kafka.ts";
 import type { KafkaSettings } from "./kafka-client.ts";
 import { compressionTypes } from "./kafka-codecs.ts";
+import { isTooLarge } from "./kafka-refusals.ts";
 import { deadLetterTopic } from "./kafka-topics.ts";
 
 /** A message that nothing can be done with, and where it stood. */
@@ -91,7 +92,3 @@ const whyAndWhence = ({ topic, partition, message, reason, detail }: DeadLetter)
   "original-partition": String(partition),
   "original-offset": message.offset,
 });
-
-export const isTooLarge = (error: unknown) =>
-  error instanceof KafkaJSProtocolError &&
-  ["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"].includes(error.type);

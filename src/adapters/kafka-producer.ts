@@ -1,4 +1,4 @@
-import { type ICustomPartitioner, type Kafka, KafkaJSProtocolError, type Producer } from "kafkajs";
+import type { ICustomPartitioner, Kafka, Producer } from "kafkajs";
 import type { Priority } from "../channels/channel.ts";
 import type { NotificationEvent } from "../ports.ts";
 import type { KafkaTelemetry } from "../telemetry-kafka.ts";
@@ -6,8 +6,8 @@ import type { KafkaBounds } from "./kafka-bounds.ts";
 import { LaneBuffer } from "./kafka-buffer.ts";
 import type { KafkaSettings } from "./kafka-client.ts";
 import { compressionTypes } from "./kafka-codecs.ts";
-import { isTooLarge } from "./kafka-dead-letters.ts";
 import type { Faults } from "./kafka-faults.ts";
+import { isTooLarge, refusalOf } from "./kafka-refusals.ts";
 import { laneTopic } from "./kafka-topics.ts";
 import { aborted, backoffMs, pause, settledWithin } from "./kafka-waits.ts";
 
@@ -124,7 +124,7 @@ export function createLanePublisher({
     } catch (error) {
       // Whether the brokers have it is not known, so neither is the next sequence number: a new producer begins anew.
       failures += 1;
-      refused = isRefusal(error);
+      refused = refusalOf(error) !== null;
       if (isTooLarge(error)) sendEvents = Math.max(1, Math.floor(messages.length / 2));
       lost += messages.length;
       telemetry.sendFailed(lane, messages.length);
@@ -205,9 +205,4 @@ export function createLanePublisher({
       await producer?.disconnect().catch(() => {});
     },
   };
-}
-
-/** kafkajs wraps what it tried several times. */
-function isRefusal(error: unknown): boolean {
-  return error instanceof KafkaJSProtocolError || (error instanceof Error && isRefusal(error.cause));
 }

@@ -24,7 +24,7 @@ const planning = { enable_seqscan: "off", jit: "off" };
 
 /**
  * What a role or a database may be set to otherwise, and what all of this relies on: times as ISO 8601 writes them (with
- * "SQL, DMY" a 3rd of April was read as a 4th of March), statements that see what was committed before them (with "repeatable
+ * "SQL, DMY" a 4th of March was read as a 3rd of April), statements that see what was committed before them (with "repeatable
  * read" an index was never built), and null in arrays.
  */
 const relied = { datestyle: "ISO", default_transaction_isolation: "read committed", array_nulls: "on" };

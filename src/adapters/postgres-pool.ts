@@ -1,5 +1,5 @@
 import { failureOf } from "../../db/failure.ts";
-import type { PoolNumbers } from "../telemetry-database.ts";
+import type { CloseReason, PoolNumbers } from "../telemetry-database.ts";
 import { type Connection, ConnectionError, type Rows, type RunOptions } from "./postgres-connection.ts";
 
 export interface PoolOptions {
@@ -43,9 +43,6 @@ export interface Pool {
   /** Waits for what is under way, then closes all. */
   close(): Promise<void>;
 }
-
-/** `read_only`: it led to a server that takes no writes. */
-type CloseReason = "idle" | "uses" | "lost" | "read_only";
 
 interface Held {
   uses: number;
@@ -181,7 +178,10 @@ export function createPool(
     if (failureOf(error) !== "read_only" || performance.now() < renewAtMs) return;
     renewAtMs = performance.now() + renewMs;
     events.writesRefused();
-    for (const facts of held.values()) Object.assign(facts, { usesMax: 0, isReadOnly: true });
+    for (const facts of held.values()) {
+      facts.usesMax = 0;
+      facts.isReadOnly = true;
+    }
     for (const connection of [...idle]) {
       drop(connection, "read_only");
       void connection.close();

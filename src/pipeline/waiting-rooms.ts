@@ -1,12 +1,6 @@
 import type { Priority } from "../channels/channel.ts";
-import type { Telemetry } from "../telemetry.ts";
 import type { NewNotification, Receipt, Submission } from "./accept.ts";
 import { createWaitingRoom, placeOf, type WaitingRoom } from "./waiting-room.ts";
-
-interface Needs {
-  telemetry: Telemetry;
-  acceptWaitMs: number;
-}
 
 export interface WaitingRooms {
   /** Throws where a request of these priorities would find no room, whatever it asks for. */
@@ -28,7 +22,7 @@ export interface WaitingRooms {
  * hold up all that is accepted.
  */
 export function createWaitingRooms(
-  needs: Needs,
+  needs: Parameters<typeof createWaitingRoom>[0],
   flush: (submissions: Submission[]) => Promise<(Receipt | Error)[]>,
 ): WaitingRooms {
   const pair = () => ({ plain: createWaitingRoom(needs, flush), delivered: createWaitingRoom(needs, flush) });
